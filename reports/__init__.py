@@ -1,0 +1,5 @@
+"""Verdicts in, documents out: results.json, the HTML page, the summary of the terminal.
+
+Knows what a verdict is and nothing of contracts, requests or endpoints. Pure data first (`model`),
+rendering second. What decides a verdict does not live here: see `suites`.
+"""

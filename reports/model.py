@@ -1,0 +1,143 @@
+"""The results of a run as data: what results.json holds and what every report is rendered from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = "sts-conformance-results/1"
+
+Level = Literal["must", "should", "exact"]
+Authority = Literal["documented", "modelled", "observed"]
+Verdict = Literal[
+    "conforms",  # the answer is one that an authority backs
+    "deviates",  # it is not
+    "known-deviation",  # it is not, and the target's baseline lists that with a reason
+    "unsupported",  # the operation does not exist at the target
+    "untestable",  # what the case needs is not to be had here
+    "inconclusive",  # the control failed, the endpoint broke down, or the fault is ours
+    "flaky",  # deviated once, conformed when sent again
+]
+VERDICTS: tuple[Verdict, ...] = (
+    "conforms",
+    "deviates",
+    "known-deviation",
+    "flaky",
+    "inconclusive",
+    "unsupported",
+    "untestable",
+)
+LEVELS: tuple[Level, ...] = ("must", "should", "exact")
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Record):
+    """Where a statement comes from."""
+
+    document: str = Field(description="Title of the document")
+    heading: str = Field(description="Headings down to the statement, joined by ' > '")
+
+
+class Rule(Record):
+    """The smallest promise that can be kept or broken."""
+
+    id: str
+    statement: str
+    operation: str = Field(description="Operation name, or 'common'")
+    theme: str
+    level: Level
+    authority: Authority
+    source: Source
+    ledger: tuple[str, ...] = Field(default=(), description="Ids of the ledger's statements it covers")
+
+
+class SentRequest(Record):
+    """A request as it went out, secrets redacted."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+class ReceivedResponse(Record):
+    """An answer as it came back, secrets redacted, long bodies cut."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    truncated: bool = Field(default=False, description="The body was longer than is kept here")
+
+
+class Exchange(Record):
+    """What was sent and what came back; no response when the connection failed."""
+
+    request: SentRequest
+    response: ReceivedResponse | None = None
+    failure: str = Field(default="", description="Why there is no response")
+    seconds: float = Field(default=0.0, description="From the first byte sent to the last received")
+
+
+class CaseResult(Record):
+    """One case and its verdict."""
+
+    id: str = Field(description="Rule id, a slash, and a readable suffix")
+    rules: tuple[str, ...]
+    operation: str
+    theme: str
+    level: Level
+    verdict: Verdict
+    expected: str = Field(description="The answers that conform, in words")
+    received: str = Field(default="", description="What came instead, in words; empty if nothing was sent")
+    reason: str = Field(default="", description="Why the verdict is not plain conforms or deviates")
+    follows: tuple[Authority, ...] = Field(
+        default=(), description="The authorities whose answer the target gave, where they differ"
+    )
+    control: str = Field(default="", description="Id of the case that must succeed for this one to count")
+    exchange: Exchange | None = None
+    reproduce: str = Field(default="", description="A shell command that sends the same request")
+
+
+class Target(Record):
+    """The endpoint under test."""
+
+    name: str
+    endpoint: str = Field(description="URL without credentials")
+    server: str = Field(default="", description="What the endpoint says it is")
+    baseline: str = Field(default="", description="The baseline file in force, if any")
+
+
+class Run(Record):
+    """What was run, when, with what."""
+
+    suite_version: str
+    contract: str = Field(description="Hash of the contract's files")
+    started: str = Field(description="ISO 8601, UTC")
+    target: Target
+    fail_on: tuple[Level, ...] = Field(description="Levels that decide the exit status")
+    command: str = Field(default="", description="Options of the run, without secrets")
+
+
+class GoneDeviation(Record):
+    """A deviation that the baseline lists and that this run did not see any more."""
+
+    id: str = Field(description="Rule or case id of the baseline's entry")
+    reason: str
+
+
+class Results(Record):
+    """The whole of results.json."""
+
+    format: Literal["sts-conformance-results/1"] = FORMAT
+    run: Run
+    rules: tuple[Rule, ...]
+    unsupported: tuple[str, ...] = Field(default=(), description="Operations that do not exist at the target")
+    cases: tuple[CaseResult, ...]
+    gone: tuple[GoneDeviation, ...] = ()
+    complete: bool = Field(default=False, description="False: the run was cut off; cases are what it had")
