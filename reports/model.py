@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-FORMAT = "sts-conformance-results/1"
+FORMAT: Final = "sts-conformance-results/1"
 
 Level = Literal["must", "should", "exact"]
 Authority = Literal["documented", "modelled", "observed"]
@@ -34,7 +34,7 @@ LEVELS: tuple[Level, ...] = ("must", "should", "exact")
 class Record(BaseModel):
     """Base of all records: immutable, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(Record):
@@ -88,7 +88,7 @@ class CaseResult(Record):
     """One case and its verdict."""
 
     id: str = Field(description="Rule id, a slash, and a readable suffix")
-    rules: tuple[str, ...]
+    rules: tuple[str, ...] = Field(min_length=1, description="Ids of the rules it covers")
     operation: str
     theme: str
     level: Level
@@ -141,3 +141,16 @@ class Results(Record):
     cases: tuple[CaseResult, ...]
     gone: tuple[GoneDeviation, ...] = ()
     complete: bool = Field(default=False, description="False: the run was cut off; cases are what it had")
+
+    @model_validator(mode="after")
+    def _ids_agree(self) -> Self:
+        """Each id stands once, and each rule that a case names is there: no verdict is lost in a report."""
+        known = {rule.id for rule in self.rules}
+        if len(known) < len(self.rules):
+            raise ValueError("a rule id stands twice")
+        if len({case.id for case in self.cases}) < len(self.cases):
+            raise ValueError("a case id stands twice")
+        for case in self.cases:
+            if unknown := set(case.rules) - known:
+                raise ValueError(f"case {case.id} names rules that are not listed: {sorted(unknown)}")
+        return self

@@ -1,0 +1,113 @@
+"""Writes results.json case by case, and reads it back."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from reports.model import FORMAT, CaseResult, GoneDeviation, Record, Results, Rule, Run
+from reports.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+_OPEN_TAIL = '],"gone":[],"complete":false}'
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class ResultsError(Exception):
+    """A results file that cannot be read; the message is one line."""
+
+
+class ResultsWriter:
+    """Keeps a results.json that is whole after every call, so that a killed run leaves what it had."""
+
+    def __init__(
+        self, path: str | PathLike[str], run: Run, rules: Sequence[Rule], unsupported: Sequence[str] = ()
+    ) -> None:
+        start = Results(run=run, rules=tuple(rules), unsupported=tuple(unsupported), cases=())
+        self._rules = frozenset(rule.id for rule in rules)
+        self._seen: set[str] = set()
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - open for as long as the run
+        self._end = 0  # where the last case ends and the tail begins
+        self._append(to_json(start).removesuffix(_OPEN_TAIL))
+
+    def add(self, case: CaseResult) -> None:
+        """Append a case; its id must be new and its rules among those of the run."""
+        if case.id in self._seen:
+            raise ValueError(f"case {case.id} is already in the results")
+        if unknown := set(case.rules) - self._rules:
+            raise ValueError(f"case {case.id} names rules that the run does not have: {sorted(unknown)}")
+        self._append((",\n" if self._seen else "\n") + to_json(case))
+        self._seen.add(case.id)
+
+    def finish(self, gone: Sequence[GoneDeviation] = ()) -> None:
+        """Mark the run as complete and close the file."""
+        listed = ",".join(map(to_json, gone))
+        self._put(f'\n],"gone":[{listed}],"complete":true}}\n'.encode())
+        self._file.truncate()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; without `finish` it says that the run was cut off."""
+        self._file.close()
+
+    def _append(self, text: str) -> None:
+        """Write over the tail: text, then the tail again, in one call to the system."""
+        data = text.encode()
+        self._put(data + _OPEN_TAIL.encode())
+        self._end += len(data)
+
+    def _put(self, data: bytes) -> None:
+        self._file.seek(self._end)
+        try:
+            self._write(data)
+        except OSError:  # a full disk: drop the half of a case, keep those before it
+            self._file.truncate(self._end)
+            self._file.seek(self._end)
+            self._write(_OPEN_TAIL.encode())
+            raise
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += self._file.write(data[written:])
+
+
+def to_json(record: Record) -> str:
+    r"""Dump a record as JSON; a lone surrogate, which no UTF-8 can hold, becomes the text ``\ud800``."""
+    try:
+        return record.model_dump_json()
+    except PydanticSerializationError:
+        text = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"))
+        return _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+
+
+def read_results(path: str | PathLike[str]) -> Results:
+    """Read a results.json; raises ResultsError with the file and what is wrong with it."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ResultsError(f"{path}: {error.strerror}") from error
+    try:
+        return Results.model_validate_json(data)
+    except ValidationError as error:
+        raise ResultsError(visible(f"{path}: {_first(error)}")) from error
+
+
+def _first(error: ValidationError) -> str:
+    """Put the first of a model's complaints in words, and how many follow."""
+    details = error.errors(include_url=False, include_context=False)
+    first = next((each for each in details if each["loc"] == ("format",)), details[0])
+    if first["loc"] == ("format",) and first["type"] == "literal_error":
+        return f"the format is {first['input']!r}; this suite reads {FORMAT!r}"
+    where = ".".join(map(str, first["loc"]))
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return (f"{where}: " if where else "") + first["msg"] + more

@@ -1,0 +1,378 @@
+"""The typed form of the contract's YAML files, exactly as an author writes them.
+
+Terms are Smithy's: operation, input, output, member, shape, length, range, pattern, required.
+Every model is frozen and refuses unknown keys, so that a typo is an error and not a silence.
+What the files promise when read together stands in `specs.contract`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+
+class Authority(StrEnum):
+    """Who says so."""
+
+    DOCUMENTED = "documented"  # the documents listed in documents.yaml
+    MODELLED = "modelled"  # botocore's service model
+    OBSERVED = "observed"  # an answer of the real AWS, listed in evidence/observed.yaml
+
+
+class Level(StrEnum):
+    """How much hangs on a rule; levels are scored apart."""
+
+    MUST = "must"  # accepted or refused, status, error code, response shape
+    SHOULD = "should"  # documented detail that few clients depend on
+    EXACT = "exact"  # AWS as observed: message text, layout, headers, redirects
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+class Doc(BaseModel):
+    """Base of everything that is written in YAML: keys in kebab-case, nothing unknown, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=_dashed, populate_by_name=True)
+
+
+RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Bounds(Doc):
+    """Inclusive limits; of characters (Unicode scalar values), items, or a number."""
+
+    min: int | None = None
+    max: int | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Bounds:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+Trait = Literal["min", "max", "min-length", "max-length", "min-items", "max-items", "pattern"]
+
+
+class Contest(Doc):
+    """A trait on which the authorities differ: what each of them claims; null is 'no limit'."""
+
+    trait: Trait
+    documented: int | str | None = None
+    modelled: int | str | None = None
+    observed: int | str | None = None
+    evidence: tuple[str, ...] = Field(default=(), description="Ids in evidence/observed.yaml")
+    note: Text
+
+
+class Member(Doc):
+    """A member of an input, output or data type, with its traits."""
+
+    type: Literal["string", "integer", "timestamp", "list", "structure"]
+    required: bool = False
+    length: Bounds | None = Field(default=None, description="Of a string in characters, of a list in items")
+    range: Bounds | None = Field(default=None, description="Of an integer")
+    pattern: str | None = Field(default=None, description="Java regular expression; matches the whole value")
+    default: int | None = Field(default=None, description="What leaving the member out means")
+    shape: str | None = Field(default=None, description="Name of a data type, for structures")
+    member: Member | None = Field(default=None, description="What a list holds")
+    authority: Authority = Authority.DOCUMENTED
+    level: Level = Level.MUST
+    contested: tuple[Contest, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Member:
+        if (self.type == "structure") != (self.shape is not None):
+            raise ValueError("a structure, and nothing else, names its shape")
+        if (self.type == "list") != (self.member is not None):
+            raise ValueError("a list, and nothing else, says what its member is")
+        if self.range is not None and self.type != "integer":
+            raise ValueError(f"range belongs to an integer, not to a {self.type}")
+        if self.length is not None and self.type not in {"string", "list"}:
+            raise ValueError(f"length belongs to a string or a list, not to a {self.type}")
+        if self.pattern is not None and self.type != "string":
+            raise ValueError(f"pattern belongs to a string, not to a {self.type}")
+        return self
+
+
+class Source(Doc):
+    """Where a statement stands."""
+
+    document: Slug = Field(default="api-reference", description="Key in documents.yaml")
+    heading: Text
+    evidence: tuple[str, ...] = Field(default=(), description="Ids in evidence/observed.yaml")
+
+
+class Signing(Doc):
+    """How a request is signed, and what is wrong with that."""
+
+    by: Literal["header", "query", "none"] = "header"
+    caller: Literal[
+        "user",  # the long-term keys of the IAM user that the run has
+        "unknown-key",  # a well-formed key id that nobody has
+        "wrong-secret",  # the user's key id with another secret
+        "session",  # credentials from AssumeRole
+        "session-without-token",
+        "session-with-garbage-token",
+        "session-wrong-secret",
+        "federated-user",  # credentials from GetFederationToken
+        "session-token-user",  # credentials from GetSessionToken
+    ] = "user"
+    service: str | None = None
+    region: str | None = None
+    skew_seconds: int = Field(default=0, description="Added to the clock that dates the signature")
+    expires_seconds: int | None = Field(default=None, description="X-Amz-Expires of a presigned request")
+    date_header: Literal["x-amz-date", "date", "both-differ"] = "x-amz-date"
+    alter: (
+        Literal[
+            "body-after-signing",
+            "unsigned-payload",
+            "drop-signature",
+            "drop-credential",
+            "drop-signed-headers",
+            "drop-date",
+            "not-key-value",
+            "algorithm",
+            "scope-date",
+            "credential-parts",
+            "host-not-signed",
+            "signature-flipped",
+            "header-and-query",
+        ]
+        | None
+    ) = None
+
+
+class RequestSpec(Doc):
+    """A request, as the difference to the plain successful request of its operation."""
+
+    operation: str
+    with_: dict[str, str | int | None] = Field(
+        default_factory=dict, alias="with", description="Wire parameters set, or removed by null"
+    )
+    first: tuple[tuple[str, str], ...] = Field(default=(), description="Parameters put before all others")
+    last: tuple[tuple[str, str], ...] = Field(default=(), description="Parameters put after all others")
+    reverse: bool = Field(default=False, description="Parameters in the opposite order")
+    action: str | None = Field(default=None, description="Another Action than the operation's; '' is empty")
+    version: str | None = None
+    leave_out: tuple[Literal["Action", "Version"], ...] = ()
+    method: str = "POST"
+    path: str = "/"
+    send: Literal["form", "query"] = Field(default="form", description="Where the parameters travel")
+    content_type: str | None = Field(
+        default="application/x-www-form-urlencoded; charset=utf-8", description="null leaves it out"
+    )
+    headers: dict[str, str] = Field(default_factory=dict)
+    space: Literal["+", "%20"] = "+"
+    body_bytes: int | None = Field(default=None, description="Pad the body to this size with an ignored member")
+    signing: Signing = Signing()
+
+
+class CheckSpec(Doc):
+    """What a case looks at in an answer. `at` is a path of local names below the root element."""
+
+    root: str | None = None
+    namespace: str | None = None
+    at: str | None = None
+    matches: str | None = Field(default=None, description="The whole text matches; ${...} are values of the run")
+    absent: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    lifetime_seconds: int | None = Field(default=None, description="The timestamp at `at`, from now")
+    same_as_header: str | None = Field(default=None, description="The text at `at` equals this header's value")
+    header: str | None = None
+    header_matches: str | None = None
+    order: tuple[str, ...] = Field(default=(), description="Children of `at` in just this order")
+    layout: str | None = Field(default=None, description="Regular expression of the whole body")
+    message: str | None = Field(default=None, description="Regular expression of the whole error message")
+    no_message: bool = False
+
+
+class CaseSpec(Doc):
+    """One case of a hand-written rule."""
+
+    case: Slug
+    request: RequestSpec
+    expect: str = Field(description="'success', the name of a refusal, or 'success or REFUSAL'")
+    check: tuple[CheckSpec, ...] = ()
+    control: str | None = Field(default=None, description="Case id; default: the operation's plain request")
+    needs: tuple[Slug, ...] = ()
+    evidence: tuple[str, ...] = Field(default=(), description="Entries of observed.yaml that are this request")
+
+
+class RuleSpec(Doc):
+    """A hand-written rule: a statement in our own words, and the cases that show it."""
+
+    id: RuleId
+    statement: Text
+    source: Source
+    level: Level = Level.MUST
+    authority: Authority = Authority.DOCUMENTED
+    theme: Literal["wire", "authentication", "response", "error", "default", "constraint", "sdk", "operation"]
+    cases: tuple[CaseSpec, ...] = Field(min_length=1)
+
+
+class ErrorSpec(Doc):
+    """An error that an operation declares."""
+
+    documented: str | None = Field(default=None, description="Code in the API reference")
+    modelled: str | None = Field(default=None, description="Code in botocore's model")
+    status: int
+    refusal: str = Field(description="Name in refusals.yaml")
+
+
+class OutputMember(Member):
+    """A response element."""
+
+    presence: Literal["always", "conditional", "deprecated"] = "conditional"
+
+
+class OperationSpec(Doc):
+    """One operation of the API."""
+
+    operation: str
+    authority: Authority = Authority.DOCUMENTED
+    authentication: Literal["sigv4", "none"] = "sigv4"
+    result_wrapper: str
+    input: dict[str, Member] = Field(default_factory=dict)
+    output: dict[str, OutputMember] = Field(default_factory=dict)
+    errors: tuple[ErrorSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+
+
+class DataTypeSpec(Doc):
+    """A structure that inputs or outputs are made of."""
+
+    authority: Authority = Authority.DOCUMENTED
+    used_in: Literal["input", "output"]
+    members: dict[str, Member]
+
+
+class DataTypesFile(Doc):
+    """data-types.yaml."""
+
+    data_types: dict[str, DataTypeSpec]
+
+
+class RulesFile(Doc):
+    """Rules that belong to no single operation."""
+
+    rules: tuple[RuleSpec, ...]
+
+
+class AnswerSpec(Doc):
+    """One answer with which an authority backs a refusal."""
+
+    status: int
+    code: str | None = Field(default=None, description="Error code; null for answers without an error body")
+    authority: Authority
+    source: Source
+
+
+class RefusalSpec(Doc):
+    """A named reason for which a request is turned down."""
+
+    refusal: Slug
+    meaning: Text
+    answers: tuple[AnswerSpec, ...] = Field(min_length=1)
+    message: str | None = Field(default=None, description="Regular expression of the whole message, observed")
+    no_message: bool = Field(default=False, description="Observed without a Message element")
+    namespace: str | None = None
+    location: str | None = Field(default=None, description="Regular expression of the Location header, observed")
+    layout: str | None = Field(default=None, description="Regular expression of the whole body, observed")
+
+
+class RefusalsFile(Doc):
+    """refusals.yaml."""
+
+    refusals: tuple[RefusalSpec, ...]
+
+
+class DocumentSpec(Doc):
+    """A document that rules cite."""
+
+    title: Text
+    link: Text
+    authority: Authority
+
+
+class DocumentsFile(Doc):
+    """documents.yaml."""
+
+    documents: dict[Slug, DocumentSpec]
+
+
+class Uncovered(Doc):
+    """Statements of the ledger without a rule, and why."""
+
+    reason: Text
+    statements: tuple[str, ...] = Field(min_length=1)
+
+
+class CoverageFile(Doc):
+    """coverage.yaml: which rules cover statements that do not bear the rule's own id."""
+
+    also_covers: dict[RuleId, tuple[str, ...]]
+    not_covered: tuple[Uncovered, ...]
+
+
+class DriftEntry(Doc):
+    """A known difference between the contract and botocore's service model."""
+
+    path: Text
+    contract: str
+    model: str
+    explanation: Text
+
+
+class DriftFile(Doc):
+    """drift.yaml."""
+
+    differences: tuple[DriftEntry, ...]
+
+
+class LedgerStatement(Doc):
+    """A testable statement of the documents: evidence, not contract."""
+
+    id: str
+    kind: str
+    operation: str
+    document: Slug
+    heading: str
+    line: int
+    testable: str
+
+
+class LedgerFile(Doc):
+    """evidence/ledger.yaml."""
+
+    statements: tuple[LedgerStatement, ...]
+
+
+class Observation(Doc):
+    """An answer of the real AWS: evidence, not contract."""
+
+    id: str
+    operation: str
+    grade: Literal["A", "B", "C"]
+    request: str
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    namespace: str | None = None
+    location: str | None = None
+    xml: str | None = None
+
+
+class ObservedFile(Doc):
+    """evidence/observed.yaml."""
+
+    observations: tuple[Observation, ...]
