@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,7 @@ from reports.summary import (
     count_cases,
     count_followed,
     operation_order,
+    plural,
     rule_outcomes,
     score_levels,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 TEXT_LIMIT: Final = 1500  # characters of a body, a head or a command that the page shows
 _LINE_LIMIT: Final = 600  # the same for what a case says in words
+_BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
     "conforms": "the answer is one that AWS or its documents back",
     "deviates": "it is not",
@@ -147,6 +150,11 @@ def show(text: str) -> Markup:
     return Markup(marked.replace("</i><i>", ""))  # noqa: S704 - escaped above
 
 
+def show_name(text: str) -> Markup:
+    """Show an operation's name, with leave to break the line between its words."""
+    return Markup(_BETWEEN_WORDS.sub("<wbr>", show(text)))  # noqa: S704 - escaped by show
+
+
 def show_line(text: str, limit: int = _LINE_LIMIT) -> Markup:
     """Show a text, cut to `limit` characters with a note of how many are left out."""
     kept, left_out = clip(text, limit)
@@ -179,5 +187,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(anchor=anchor, line=show_line, block=show_block, headers_text=headers_text)
+    environment.filters.update(
+        anchor=anchor,
+        name=show_name,
+        line=show_line,
+        block=show_block,
+        headers_text=headers_text,
+        plural=plural,
+    )
     return environment

@@ -56,7 +56,7 @@ class RuleOutcome:
             for verdict in ("inconclusive", "unsupported", "untestable")
             if counts[verdict] and verdict != self.verdict
         ]
-        return f"of {len(self.cases)} cases, {' and '.join(silent)}" if silent else ""
+        return f"of {plural(len(self.cases), 'case')}, {' and '.join(silent)}" if silent else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,11 @@ def score_levels(outcomes: Sequence[RuleOutcome]) -> tuple[LevelScore, ...]:
     return tuple(score for score in scores if score.total)
 
 
+def plural(number: int, noun: str) -> str:
+    """Write a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def count_followed(cases: Iterable[CaseResult]) -> list[tuple[tuple[Authority, ...], int]]:
     """Count whom the target follows where the authorities differ, the most frequent first."""
     return Counter(tuple(sorted(case.follows)) for case in cases if case.follows).most_common()
@@ -142,7 +147,7 @@ def render_table(results: Results) -> str:
 def _title(results: Results) -> list[str]:
     target = results.run.target
     title = f"STS conformance of {visible(target.name)} at {visible(target.endpoint)}"
-    lines = [_fit(title), f"{len(results.cases):,} cases, {len(results.rules):,} rules"]
+    lines = [_fit(title), f"{plural(len(results.cases), 'case')}, {plural(len(results.rules), 'rule')}"]
     if not results.complete:
         lines.append("The run was cut off: this is what it had.")
     return lines
@@ -185,9 +190,11 @@ def _rule_lines(scores: Sequence[LevelScore]) -> list[str]:
 def _notes(results: Results) -> list[str]:
     lines = []
     if results.unsupported:
-        lines.append(_wrap("Operations that do not exist here", map(visible, results.unsupported)))
+        lines.append(
+            _wrap("Operations that do not exist here", (_fit(visible(name)) for name in results.unsupported))
+        )
     if followed := count_followed(results.cases):
-        parts = (f"{' and '.join(names)} in {count:,} cases" for names, count in followed)
+        parts = (f"{' and '.join(names)} in {plural(count, 'case')}" for names, count in followed)
         lines.append(_wrap("Where the authorities differ, the target follows", parts))
     if results.gone:
         lines.append(f"Listed in the baseline and gone, {len(results.gone):,} to take off:")

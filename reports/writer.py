@@ -51,8 +51,8 @@ class ResultsWriter:
     def finish(self, gone: Sequence[GoneDeviation] = ()) -> None:
         """Mark the run as complete and close the file."""
         listed = ",".join(map(to_json, gone))
+        # Longer than the tail it overwrites, whatever `gone` holds.
         self._put(f'\n],"gone":[{listed}],"complete":true}}\n'.encode())
-        self._file.truncate()
         self.close()
 
     def close(self) -> None:

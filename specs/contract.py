@@ -265,7 +265,10 @@ def _data_type_rules(name: str, data_type: DataTypeSpec) -> Iterator[Rule]:
         source = _source(data_type.authority, f"Data Types > {name} > {member_name}", name)
         label = f"{name}.{member_name}"
         if data_type.used_in == "input":
-            yield from _trait_rules(f"{prefix}.{kebab(member_name)}", label, member, "common", source)
+            for rule in _trait_rules(f"{prefix}.{kebab(member_name)}", label, member, "common", source):
+                # What a list entry means that lacks an optional member is nowhere told: no promise.
+                if member.required or not rule.id.endswith(".required"):
+                    yield rule
         else:
             yield from _output_trait_rules(f"{prefix}.{kebab(member_name)}", label, member, source)
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.reader import ReaderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 Document = TypeVar("Document", bound=BaseModel)
+
+MAX_BYTES = 4_000_000
+MAX_DEPTH = 40
+_SHOWN = 80  # characters of a wrong value in a message
 
 # libyaml's parser where it is built in: ten times faster, same language.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -44,34 +50,28 @@ def load(path: Path, model: type[Document]) -> Document:
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file; raises SpecError if that cannot be had."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise SpecError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise SpecError(f"{path}: is a folder; a YAML file was expected") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise SpecError(f"{path}: found more than {MAX_BYTES} bytes, expected a smaller file")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{content[error.start]:02x}"
+        raise SpecError(f"{path}:{line}: found {found}, expected UTF-8 text") from None
 
 
 def parse(text: str, model: type[Document], name: str) -> Document:
     """Like `load`, of a text that is called `name` in messages."""
-    try:
-        loader = _Loader(text)
-        try:
-            node = loader.get_single_node()
-            _refuse_repeated_keys(node, name)
-            data = loader.construct_document(node) if node is not None else None
-        finally:
-            loader.dispose()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise SpecError(f"{name}:{line}: not YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise SpecError(f"{name}:1: not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise SpecError(f"{name}:1: nested too deeply") from None
-    if not isinstance(data, dict):
+    node, data = _read(text, name)
+    if node is None or not isinstance(data, dict):
         keys = ", ".join(_keys(model))
         raise SpecError(f"{name}:1: found {_show(data)}, expected a mapping with the keys {keys}")
     try:
@@ -80,18 +80,69 @@ def parse(text: str, model: type[Document], name: str) -> Document:
         raise SpecError(_explain(error, node, model, name)) from None
 
 
+def plain(path: Path) -> Any:
+    """Read `path` as safely as `load`, but without a model: mappings, lists, texts and numbers."""
+    return _read(read_text(path), str(path))[1]
+
+
+def _read(text: str, name: str) -> tuple[yaml.Node | None, Any]:
+    try:
+        _refuse_unused_syntax(text, name)
+        reader = _Loader(text)
+        try:
+            node = reader.get_single_node()
+            _refuse_repeated_keys(node, name)
+            return node, reader.construct_document(node) if node is not None else None
+        finally:
+            reader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise SpecError(f"{name}:{line}: not YAML: {error.problem or error.context}") from None
+    except ReaderError as error:
+        line = text.encode().count(b"\n", 0, error.position) + 1
+        raise SpecError(f"{name}:{line}: not YAML: {error.reason}") from None
+    except ValueError as error:  # a number in a notation that promises more than it holds
+        raise SpecError(f"{name}:1: not YAML: {error}") from None
+
+
+def _refuse_unused_syntax(text: str, name: str) -> None:
+    """Refuse what no file here needs and what costs stack or memory out of proportion to its size.
+
+    Aliases can blow a few lines up to gigabytes, deep nesting overflows the stack of the C parser,
+    tags name types to construct. Events come one by one, so nothing is built before it is refused.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise SpecError(f"{name}:{line}: found the alias '*{event.anchor}', expected the text itself")
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            raise SpecError(f"{name}:{line}: found the anchor '&{event.anchor}', expected none")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise SpecError(f"{name}:{line}: found the tag '{tag}', expected a plain value")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise SpecError(f"{name}:{line}: found nesting deeper than {MAX_DEPTH}, expected less")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
 def _refuse_repeated_keys(node: yaml.Node | None, name: str) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            if key.value in seen and isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode):
+                raise SpecError(f"{name}:{line}: found a mapping or list as a key, expected a text")
+            if key.value in seen:
                 raise SpecError(
                     f"{name}:{line}: found the key '{key.value}' again (first in line {seen[key.value]}), "
                     "expected it once"
                 )
-            if isinstance(key, yaml.ScalarNode):
-                seen[key.value] = line
+            seen[key.value] = line
             _refuse_repeated_keys(value, name)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
@@ -103,17 +154,37 @@ def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], na
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"]]
     found = locate(node, place)
-    path = ".".join(place) or "the document"
     kind = first["type"]
+    path = ".".join(place)
     if kind == "extra_forbidden":
         known = _keys(_model_at(model, place[:-1]))
         near = difflib.get_close_matches(place[-1], known, 1)
         hint = f"'{near[0]}'" if near else "one of " + ", ".join(known)
         return f"{name}:{found}: found the unknown key '{path}', expected {hint}"
     if kind == "missing":
-        return f"{name}:{found}: '{path}' is missing"
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return f"{name}:{found}: '{path}': found {_show(first['input'])}, expected {expected}"
+        where = f" in '{'.'.join(place[:-1])}'" if len(place) > 1 else ""
+        return f"{name}:{found}: found no '{place[-1]}'{where}, expected it"
+    # A union names the branches it tried after the place: they stand in no file.
+    path = ".".join(place[: _depth(node, place)]) or "the document"
+    message = first["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{name}:{found}: '{path}': {message}"
+    return f"{name}:{found}: '{path}': found {_show(first['input'])}, expected {_expected(message)}"
+
+
+def _expected(message: str) -> str:
+    """Turn pydantic's 'Input should be a valid integer' and its like into what was expected."""
+    return re.sub(r"^\w+ should (be |(?=have |match ))", "", message).replace("have ", "to have ", 1)
+
+
+def _depth(node: yaml.Node, place: list[str]) -> int:
+    """Count the leading parts of `place` that stand in the file."""
+    for index, part in enumerate(place):
+        step = _child(node, part)
+        if step is None:
+            return index
+        node = step[1]
+    return len(place)
 
 
 def locate(node: yaml.Node, place: Iterable[str]) -> int:
@@ -159,7 +230,11 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _show(value: object) -> str:
-    text = {None: "nothing", True: "true", False: "false"}.get(value) if value is None or isinstance(value, bool) else None
-    if text is None:
-        text = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    text = "a list" if isinstance(value, (list, tuple)) else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -53,9 +53,9 @@ class Bounds(Doc):
     @model_validator(mode="after")
     def _ordered(self) -> Bounds:
         if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
+            raise ValueError("found neither min nor max, expected one or both")
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
+            raise ValueError(f"found min {self.min} above max {self.max}, expected it no higher")
         return self
 
 
@@ -184,6 +184,7 @@ class CheckSpec(Doc):
     at: str | None = None
     matches: str | None = Field(default=None, description="The whole text matches; ${...} are values of the run")
     absent: bool = False
+    when_present: bool = Field(default=False, description="Only if the element is there")
     min_length: int | None = None
     max_length: int | None = None
     lifetime_seconds: int | None = Field(default=None, description="The timestamp at `at`, from now")
@@ -352,7 +353,7 @@ class LedgerStatement(Doc):
 
 
 class LedgerFile(Doc):
-    """evidence/ledger.yaml."""
+    """evidence/ledger.json, whose rows are the statements."""
 
     statements: tuple[LedgerStatement, ...]
 

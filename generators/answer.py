@@ -1,0 +1,106 @@
+"""An answer of an endpoint, read with distrust: whatever bytes come, this gives an Answer and never raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+_MAX_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, headers and body as they came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]  # names in lower case, order kept
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that (lower-case) name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    @cached_property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode("utf-8", errors="replace")
+
+    @cached_property
+    def root(self) -> Element | None:
+        """The root element, or None when the body is no XML that is safe to read."""
+        try:
+            root: Element = fromstring(self.body, forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+            return None
+        return root if _depth_within(root, _MAX_DEPTH) else None
+
+    @cached_property
+    def is_error(self) -> bool:
+        """Whether the body is the error envelope of the Query protocol."""
+        return self.root is not None and local_name(self.root) == "ErrorResponse"
+
+    @cached_property
+    def error_code(self) -> str | None:
+        """Error/Code of the envelope; other envelopes' codes do not count, clients do not see them."""
+        return self.text_at("Error/Code") if self.is_error else None
+
+    @cached_property
+    def error_message(self) -> str | None:
+        """Error/Message of the envelope."""
+        return self.text_at("Error/Message") if self.is_error else None
+
+    def at(self, path: str) -> Element | None:
+        """Return the first element at a path of local names below the root; '' is the root."""
+        element = self.root
+        for name in filter(None, path.split("/")):
+            if element is None:
+                return None
+            element = next((child for child in element if local_name(child) == name), None)
+        return element
+
+    def text_at(self, path: str) -> str | None:
+        """Return the text of the element at `path`, None if there is no such element."""
+        element = self.at(path)
+        return None if element is None else element.text or ""
+
+    def foreign_code(self) -> str | None:
+        """Find an error code in an envelope that is not the Query protocol's, for the report only."""
+        if self.root is None or self.is_error:
+            return None
+        codes = (e.text for e in self.root.iter() if local_name(e) == "Code" and e.text)
+        return next(codes, None)
+
+
+def local_name(element: Element) -> str:
+    """Return the tag without its namespace."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def namespace(element: Element) -> str:
+    """Return the namespace of the tag, '' if it has none."""
+    tag = element.tag
+    return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
+
+
+def _depth_within(root: Element, limit: int) -> bool:
+    level: list[Element] = [root]
+    for _ in range(limit):
+        level = list(_children(level))
+        if not level:
+            return True
+    return False
+
+
+def _children(elements: list[Element]) -> Iterator[Element]:
+    for element in elements:
+        yield from element

@@ -1,0 +1,238 @@
+"""What an answer must be for a case to conform: the one place where that is decided."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from generators.answer import local_name, namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from generators.answer import Answer
+    from specs.model import Authority, CheckSpec, RefusalSpec
+
+# A session's end may be this far from request time + duration: clocks, rounding, a slow link. Seconds.
+LIFETIME_TOLERANCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an expectation says to an answer."""
+
+    conforms: bool
+    received: str  # the answer in words
+    follows: tuple[Authority, ...] = ()  # whose answer it is, where the authorities differ
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Success, a refusal with the answers that authorities back, or either of the two."""
+
+    outcome: str  # 'success', 'refusal', 'either'
+    refusal: RefusalSpec | None = None
+    checks: tuple[CheckSpec, ...] = ()
+    accepted_by: tuple[Authority, ...] = ()  # for 'either': the authorities that accept
+    any_body: bool = False  # success needs no XML body: HEAD, OPTIONS, JSON
+
+    def judge(self, answer: Answer, *, values: Mapping[str, str], sent_at: datetime) -> Judgement:
+        """Hold `answer` against this. `values` are the run's; `sent_at` is when the request was made (UTC)."""
+        received = describe(answer)
+        success = self._is_success(answer)
+        if success and self.outcome != "refusal":
+            return self._checked(answer, received, self.accepted_by, values, sent_at)
+        if self.refusal is not None and self.outcome != "success" and not success:
+            backing = self._backing(answer)
+            if backing:
+                return self._checked(answer, received, self._follows(backing), values, sent_at)
+        return Judgement(conforms=False, received=received)
+
+    def _is_success(self, answer: Answer) -> bool:
+        if answer.status != 200:  # noqa: PLR2004 - the one status of success
+            return False
+        return self.any_body or (answer.root is not None and not answer.is_error)
+
+    def _backing(self, answer: Answer) -> tuple[Authority, ...]:
+        assert self.refusal is not None  # noqa: S101 - callers have looked
+        return tuple(
+            dict.fromkeys(
+                backed.authority
+                for backed in self.refusal.answers
+                if backed.status == answer.status and (backed.code is None or backed.code == answer.error_code)
+            )
+        )
+
+    def _follows(self, backing: tuple[Authority, ...]) -> tuple[Authority, ...]:
+        """Authorities behind the answer, if there are others that would have answered otherwise."""
+        assert self.refusal is not None  # noqa: S101 - callers have looked
+        everyone = {backed.authority for backed in self.refusal.answers} | set(self.accepted_by)
+        return backing if set(backing) != everyone else ()
+
+    def _checked(
+        self,
+        answer: Answer,
+        received: str,
+        follows: tuple[Authority, ...],
+        values: Mapping[str, str],
+        sent_at: datetime,
+    ) -> Judgement:
+        for check in self.checks:
+            complaint = _complaint(check, answer, values, sent_at)
+            if complaint:
+                return Judgement(conforms=False, received=f"{received}; {complaint}")
+        return Judgement(conforms=True, received=received, follows=follows)
+
+    def describe(self) -> str:
+        """Put the expectation in words, for people."""
+        parts = []
+        if self.outcome != "refusal":
+            by = f" ({', '.join(self.accepted_by)})" if self.accepted_by else ""
+            parts.append(f"accepted with 200{by}")
+        if self.refusal is not None:
+            answers: dict[str, list[str]] = {}
+            for backed in self.refusal.answers:
+                words = f"{backed.status} {backed.code}" if backed.code else str(backed.status)
+                names = answers.setdefault(words, [])
+                if backed.authority not in names:
+                    names.append(backed.authority)
+            listed = " or ".join(f"{words} ({', '.join(names)})" for words, names in answers.items())
+            parts.append(f"refused ({self.refusal.refusal}) with {listed}")
+        checks = "".join(f"; {_check_words(check)}" for check in self.checks)
+        return ", or ".join(parts) + checks
+
+
+def describe(answer: Answer) -> str:
+    """Put an answer in words: status, code and message, or what kind of body it is."""
+    words = str(answer.status)
+    location = answer.header("location")
+    if answer.error_code is not None:
+        message = answer.error_message
+        return f"{words} {answer.error_code}" + (f": {_shorten(message)}" if message else "")
+    if location is not None:
+        return f"{words} to {_shorten(location)}"
+    foreign = answer.foreign_code()
+    if foreign is not None and answer.root is not None:
+        return f"{words} with code {_shorten(foreign, 60)} in a foreign envelope <{local_name(answer.root)}>"
+    if answer.root is not None:
+        return f"{words} <{_shorten(local_name(answer.root), 60)}>"
+    if not answer.body:
+        return f"{words} without a body"
+    start = answer.text.lstrip()[:200].lower()
+    if start.startswith(("<!doctype html", "<html")):
+        return f"{words} with an HTML page"
+    if start.startswith(("{", "[")):
+        return f"{words} with JSON"
+    return f"{words} with a body that is no XML"
+
+
+def _shorten(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
+def _complaint(check: CheckSpec, answer: Answer, values: Mapping[str, str], sent_at: datetime) -> str:
+    """Return what `check` finds wrong, '' if nothing."""
+    if check.root is not None and (answer.root is None or local_name(answer.root) != check.root):
+        return f"the root element is not {check.root}"
+    if check.namespace is not None and (answer.root is None or namespace(answer.root) != check.namespace):
+        found = namespace(answer.root) if answer.root is not None else "none"
+        return f"the namespace is {_shorten(found) or 'none'}, not {check.namespace}"
+    if check.message is not None or check.no_message:
+        return _message_complaint(check, answer.error_message)
+    if check.layout is not None and not _matcher(check.layout).fullmatch(answer.text):
+        return "the layout of the body differs"
+    if check.header is not None:
+        return _text_complaint(f"header {check.header}", answer.header(check.header), check.header_matches)
+    if check.at is not None:
+        return _element_complaint(check, answer, values, sent_at)
+    return ""
+
+
+def _message_complaint(check: CheckSpec, message: str | None) -> str:
+    if check.no_message:
+        return "" if message is None else "there is a message, AWS sends none"
+    return _text_complaint("the message", message, check.message)
+
+
+def _element_complaint(
+    check: CheckSpec, answer: Answer, values: Mapping[str, str], sent_at: datetime
+) -> str:
+    assert check.at is not None  # noqa: S101 - callers have looked
+    element = answer.at(check.at)
+    if check.absent:
+        return "" if element is None else f"{check.at} is there"
+    if element is None:
+        return "" if check.when_present else f"{check.at} is missing"
+    text = element.text or ""
+    if check.order:
+        found = tuple(local_name(child) for child in element)
+        wanted = tuple(name for name in found if name in check.order)
+        return "" if wanted == check.order else f"{check.at} holds {', '.join(found)} in this order"
+    if check.min_length is not None and len(text) < check.min_length:
+        return f"{check.at} has {len(text)} characters, fewer than {check.min_length}"
+    if check.max_length is not None and len(text) > check.max_length:
+        return f"{check.at} has {len(text)} characters, more than {check.max_length}"
+    if check.lifetime_seconds is not None:
+        return _lifetime_complaint(check.at, text, check.lifetime_seconds, sent_at)
+    if check.same_as_header is not None and text != answer.header(check.same_as_header):
+        return f"{check.at} is not what the header {check.same_as_header} says"
+    if check.matches is not None:
+        return _text_complaint(check.at, text, fill(check.matches, values, escape=True))
+    return ""
+
+
+def _text_complaint(what: str, text: str | None, pattern: str | None) -> str:
+    if text is None:
+        return f"{what} is missing"
+    if pattern is not None and not _matcher(pattern).fullmatch(text):
+        return f"{what} is {_shorten(text)!r}"
+    return ""
+
+
+def _lifetime_complaint(path: str, text: str, seconds: int, sent_at: datetime) -> str:
+    end = parse_timestamp(text)
+    if end is None:
+        return f"{path} is no ISO 8601 time: {_shorten(text, 60)!r}"
+    lasts = (end - sent_at).total_seconds()
+    if math.fabs(lasts - seconds) <= LIFETIME_TOLERANCE:
+        return ""
+    return f"{path} is {lasts:.0f} s after the request, not {seconds}"
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """Read an ISO 8601 time; None if it is none. A time without zone counts as UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
+    """Put the run's values for ${name}; raises KeyError for a name that the run does not have."""
+    if "${" not in text:
+        return text
+    return re.sub(
+        r"\$\{([a-z0-9-]+)\}", lambda m: re.escape(values[m[1]]) if escape else values[m[1]], text
+    )
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Names of the values of the run that `text` asks for."""
+    return frozenset(re.findall(r"\$\{([a-z0-9-]+)\}", text)) if "${" in text else frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _matcher(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
+
+
+def _check_words(check: CheckSpec) -> str:
+    given = check.model_dump(exclude_defaults=True, by_alias=True)
+    place = given.pop("at", None) or given.pop("header", None) or ""
+    rest = ", ".join(f"{key} {value}" if value is not True else key for key, value in given.items())
+    return f"{place} {rest}".strip() or "answered"

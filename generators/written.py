@@ -1,0 +1,132 @@
+"""Cases of the hand-written rules: what YAML says of a request, made into one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from generators.case import Case, Parameters, Request
+from generators.expectation import Expectation, placeholders
+from generators.plain import NEEDS, incompressible, plain, tag_parameters
+from specs.contract import kebab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from specs.contract import Contract
+    from specs.model import CaseSpec, RequestSpec, RuleSpec
+
+# Values too long to be written out in YAML.
+LONG_VALUES: dict[str, Parameters] = {
+    "${fifty-long-tags}": tag_parameters(
+        50,
+        key=lambda n: incompressible(128, f"key-{n}"),
+        value=lambda n: incompressible(256, f"value-{n}"),
+    )
+}
+
+
+def cases(contract: Contract) -> Iterator[Case]:
+    """Yield the cases of all hand-written rules."""
+    for owner, rule in contract.written:
+        for spec in rule.cases:
+            yield _case(contract, owner, rule, spec)
+
+
+def _case(contract: Contract, owner: str, rule: RuleSpec, spec: CaseSpec) -> Case:
+    operation = spec.request.operation
+    request = build(contract, spec.request)
+    return Case(
+        id=f"{rule.id}/{spec.case}",
+        rules=(rule.id,),
+        operation=owner if owner != "common" else operation,
+        theme=rule.theme,
+        level=rule.level,
+        request=request,
+        expectation=_expectation(contract, spec, request),
+        control=_control(rule, spec),
+        needs=frozenset(spec.needs) | NEEDS.get(operation, frozenset()) - _without_need(spec),
+        evidence=spec.evidence,
+        client="boto3" if rule.theme == "sdk" else "wire",
+        pinned=frozenset(name.split(".")[0] for name in spec.request.with_) | _looked_at(spec),
+    )
+
+
+def _looked_at(spec: CaseSpec) -> frozenset[str]:
+    """Members whose absence the checks rely on."""
+    about = " ".join(str(check.at) for check in spec.check)
+    return frozenset({"Policy"}) if "PackedPolicySize" in about else frozenset()
+
+
+def _without_need(spec: CaseSpec) -> frozenset[str]:
+    """A session that must be refused for being one is itself not long-term."""
+    caller = spec.request.signing.caller
+    return frozenset({"long-term-keys"}) if caller in {"session", "session-token-user"} else frozenset()
+
+
+def _control(rule: RuleSpec, spec: CaseSpec) -> str:
+    if spec.control is not None:
+        return spec.control
+    control = f"{kebab(spec.request.operation)}.wire.request.action/served"
+    if f"{rule.id}/{spec.case}" == control or (spec.expect != "refusal" and not spec.check and _accepts(spec)):
+        return ""
+    return control
+
+
+def _accepts(spec: CaseSpec) -> bool:
+    return spec.expect.startswith("success")
+
+
+def _expectation(contract: Contract, spec: CaseSpec, request: Request) -> Expectation:
+    wants_json = any("json" in value for name, value in request.headers if name.lower() == "accept")
+    any_body = wants_json or request.method in {"HEAD", "OPTIONS"}
+    if spec.expect == "success":
+        return Expectation("success", None, spec.check, any_body=any_body)
+    if spec.expect.startswith("success or "):
+        refusal = contract.refusals[spec.expect.removeprefix("success or ")]
+        return Expectation("either", refusal, spec.check, any_body=any_body)
+    return Expectation("refusal", contract.refusals[spec.expect], spec.check)
+
+
+def build(contract: Contract, spec: RequestSpec) -> Request:
+    """Make the request that `spec` describes as a difference to the plain one."""
+    request = plain(contract, spec.operation)
+    signing = spec.signing if "signing" in spec.model_fields_set else request.signing
+    for name, value in spec.with_.items():
+        if value is None:
+            request = request.without(name)
+        elif value in LONG_VALUES:
+            request = request.with_parameters(*LONG_VALUES[str(value)])
+        else:
+            request = request.with_parameters((name, str(value)))
+    return replace(
+        request,
+        parameters=_parameters(request.parameters, spec),
+        method=spec.method,
+        path=spec.path,
+        send=spec.send,
+        content_type=spec.content_type,
+        headers=tuple(spec.headers.items()),
+        space=spec.space,
+        body_bytes=spec.body_bytes,
+        signing=signing,
+    )
+
+
+def _parameters(parameters: Parameters, spec: RequestSpec) -> Parameters:
+    override = {"Action": spec.action, "Version": spec.version}
+    found = [
+        (name, override[name] if override.get(name) is not None else value)
+        for name, value in parameters
+        if name not in spec.leave_out
+    ]
+    if spec.reverse:
+        found.reverse()
+    return (*spec.first, *found, *spec.last)
+
+
+def needed_values(case: Case) -> frozenset[str]:
+    """Names of the values of the run that a case cannot do without."""
+    texts = [value for _, value in case.request.parameters if value]
+    texts += [check.matches for check in case.expectation.checks if check.matches]
+    return frozenset().union(*(placeholders(text) for text in texts))
