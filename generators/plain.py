@@ -29,7 +29,21 @@ def _jwt(claims: dict[str, object]) -> str:
 # Nobody made these: refused wherever tokens are checked.
 FORGED_TOKEN = _jwt({"iss": "https://sts-conformance.example.com", "sub": "nobody-at-all", "aud": "nobody"})
 FORGED_ASSERTION = base64.b64encode(
-    b'<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" ID="_1" Version="2.0"/>'
+    b'<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"'
+    b' xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_1" Version="2.0"'
+    b' IssueInstant="2020-01-01T00:00:00Z" Destination="https://signin.aws.amazon.com/saml">'
+    b"<saml:Issuer>https://sts-conformance.example.com</saml:Issuer>"
+    b'<samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>'
+    b'<saml:Assertion ID="_2" Version="2.0" IssueInstant="2020-01-01T00:00:00Z">'
+    b"<saml:Issuer>https://sts-conformance.example.com</saml:Issuer>"
+    b'<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">nobody'
+    b"</saml:NameID></saml:Subject><saml:AttributeStatement>"
+    b'<saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role"><saml:AttributeValue>'
+    b"arn:aws:iam::123456789012:role/sts-conformance-federated,"
+    b"arn:aws:iam::123456789012:saml-provider/sts-conformance</saml:AttributeValue></saml:Attribute>"
+    b'<saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/RoleSessionName"><saml:AttributeValue>'
+    b"conformance</saml:AttributeValue></saml:Attribute>"
+    b"</saml:AttributeStatement></saml:Assertion></samlp:Response>"
 ).decode()
 FORGED_MESSAGE = base64.b64encode(b"sts-conformance: nobody encoded this message").decode()
 

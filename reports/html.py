@@ -37,8 +37,8 @@ _LINE_LIMIT: Final = 600  # the same for what a case says in words
 _BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
     "conforms": "the answer is one that AWS or its documents back",
-    "deviates": "it is not",
-    "known-deviation": "it is not, and the target's baseline lists that with a reason",
+    "deviates": "it is one that nothing backs",
+    "known-deviation": "the same, and the target's baseline lists that with a reason",
     "flaky": "deviated once, conformed when sent again",
     "inconclusive": "the control failed, the endpoint broke down, or the fault is the suite's",
     "unsupported": "the operation does not exist at the target",

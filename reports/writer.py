@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-_OPEN_TAIL = '],"gone":[],"complete":false}'
+_OPEN_TAIL = '\n],"gone":[],"complete":false}'
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -26,7 +26,10 @@ class ResultsError(Exception):
 
 
 class ResultsWriter:
-    """Keeps a results.json that is whole after every call, so that a killed run leaves what it had."""
+    """Keeps a results.json that is whole after every call, so that a killed run leaves what it had.
+
+    A kill within a call can tear the last line; `read_results` then leaves that line out.
+    """
 
     def __init__(
         self, path: str | PathLike[str], run: Run, rules: Sequence[Rule], unsupported: Sequence[str] = ()
@@ -37,7 +40,7 @@ class ResultsWriter:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - open for as long as the run
         self._end = 0  # where the last case ends and the tail begins
-        self._append(to_json(start).removesuffix(_OPEN_TAIL))
+        self._append(to_json(start).removesuffix(_OPEN_TAIL.lstrip()))
 
     def add(self, case: CaseResult) -> None:
         """Append a case; its id must be new and its rules among those of the run."""
@@ -51,7 +54,7 @@ class ResultsWriter:
     def finish(self, gone: Sequence[GoneDeviation] = ()) -> None:
         """Mark the run as complete and close the file."""
         listed = ",".join(map(to_json, gone))
-        # Longer than the tail it overwrites, whatever `gone` holds.
+        # Never shorter than the tail it overwrites, and torn at no byte into JSON of another meaning.
         self._put(f'\n],"gone":[{listed}],"complete":true}}\n'.encode())
         self.close()
 
@@ -99,7 +102,18 @@ def read_results(path: str | PathLike[str]) -> Results:
     try:
         return Results.model_validate_json(data)
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid" and (mended := _mend(data)):
+            return mended
         raise ResultsError(visible(f"{path}: {_first(error)}")) from error
+
+
+def _mend(data: bytes) -> Results | None:
+    """Leave out the last line, torn because the run was killed in the very moment of writing it."""
+    whole = data.rpartition(b"\n")[0].removesuffix(b",")
+    try:
+        return Results.model_validate_json(whole + _OPEN_TAIL.encode())
+    except ValidationError:
+        return None
 
 
 def _first(error: ValidationError) -> str:

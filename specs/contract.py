@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,7 +57,12 @@ OPERATIONS = (
 )
 RULE_FILES = ("wire.yaml", "authentication.yaml", "errors.yaml", "sdk.yaml")
 
-_TYPE_WORDS = {"string": "a string", "integer": "an integer", "timestamp": "a timestamp", "list": "a numbered list"}
+_TYPE_WORDS = {
+    "string": "a string",
+    "integer": "an integer",
+    "timestamp": "a timestamp",
+    "list": "a numbered list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +96,19 @@ class Contract:
 @cache
 def load(root: Path = ROOT) -> Contract:
     """Read all files below `root`; raises specs.loader.SpecError with file and line."""
-    operations = {
-        name: loader.load(root / f"{kebab(name)}.yaml", OperationSpec) for name in OPERATIONS
-    }
+    operations = {name: loader.load(root / f"{kebab(name)}.yaml", OperationSpec) for name in OPERATIONS}
     for name, operation in operations.items():
         if operation.operation != name:
-            raise loader.SpecError(
-                f"{root / kebab(name)}.yaml:1: 'operation': found {operation.operation!r}, expected {name!r}"
-            )
+            place = _place(root, f"operation: {operation.operation}", file=f"{kebab(name)}.yaml")
+            raise loader.SpecError(f"{place}: 'operation': found '{operation.operation}', expected '{name}'")
     data_types = loader.load(root / "data-types.yaml", DataTypesFile).data_types
     refusals = loader.load(root / "refusals.yaml", RefusalsFile).refusals
+    for name, times in Counter(refusal.refusal for refusal in refusals).items():
+        if times > 1:
+            place = _place(root, f"refusal: {name}", last=True)
+            raise loader.SpecError(f"{place}: found the refusal '{name}' again, expected it once")
     coverage = loader.load(root / "coverage.yaml", CoverageFile)
-    common = [
-        ("common", rule) for name in RULE_FILES for rule in loader.load(root / name, RulesFile).rules
-    ]
+    common = [("common", rule) for name in RULE_FILES for rule in loader.load(root / name, RulesFile).rules]
     written = (*common, *((name, rule) for name, op in operations.items() for rule in op.rules))
     contract = Contract(
         operations=operations,
@@ -157,7 +162,8 @@ def _rules(
     ]
     for rule in (*derived, *by_hand):
         if rule.id in rules:
-            raise loader.SpecError(f"{root}: the rule id '{rule.id}' is used twice, expected once")
+            place = _place(root, f"id: {rule.id}", last=True)
+            raise loader.SpecError(f"{place}: found the rule id '{rule.id}' again, expected it once")
         also = coverage.also_covers.get(rule.id, ())
         own = (rule.id,) if rule.id in ledger_ids() else ()
         rules[rule.id] = Rule(
@@ -204,7 +210,9 @@ def _trait_rules(prefix: str, label: str, member: Member, operation: str, source
     if member.default is not None:
         yield rule("default", f"{label} left out means {member.default}", "default")
     if member.member is not None and member.member.type == "string":
-        for inner in _trait_rules(f"{prefix}.item", f"each entry of {label}", member.member, operation, source):
+        for inner in _trait_rules(
+            f"{prefix}.item", f"each entry of {label}", member.member, operation, source
+        ):
             if not inner.id.endswith((".type", ".required")):
                 yield inner
 
@@ -249,14 +257,18 @@ def _element_rules(
 def _envelope_rules(operation: OperationSpec) -> Iterator[Rule]:
     name, prefix = operation.operation, kebab(operation.operation)
     modelled = operation.authority is Authority.MODELLED
-    source = Source(document="botocore-model", heading=name) if modelled else Source(heading=f"{name} > Examples")
+    source = (
+        Source(document="botocore-model", heading=name) if modelled else Source(heading=f"{name} > Examples")
+    )
     for trait, statement in (
         ("root", f"the root element of an answer is {name}Response"),
         ("xmlns", f"an answer is in the namespace {XML_NAMESPACE}"),
         ("result", f"the response elements stand in {operation.result_wrapper}"),
         ("request-id", "ResponseMetadata with a RequestId stands beside the result"),
     ):
-        yield Rule(f"{prefix}.wire.{trait}", statement, name, "response", Level.MUST, operation.authority, source)
+        yield Rule(
+            f"{prefix}.wire.{trait}", statement, name, "response", Level.MUST, operation.authority, source
+        )
 
 
 def _data_type_rules(name: str, data_type: DataTypeSpec) -> Iterator[Rule]:
@@ -285,35 +297,68 @@ def _output_trait_rules(prefix: str, label: str, member: Member, source: Source)
 
 
 def _check_references(contract: Contract, root: Path) -> None:
-    """Refuse names that nothing bears: refusals, documents, shapes, rules of coverage.yaml."""
-    problems = [
-        *(
-            f"{root}: rule '{rule.id}' cites the document '{rule.source.document}', expected one of "
-            + ", ".join(contract.documents)
-            for rule in contract.rules.values()
-            if rule.source.document not in contract.documents
-        ),
-        *(
-            f"{root}: case '{rule.id}/{case.case}' expects '{case.expect}', expected success or a name in "
-            "refusals.yaml"
-            for _, rule in contract.written
-            for case in rule.cases
-            if not _is_expectation(case.expect, contract.refusals)
-        ),
-        *(
-            f"{root}: {operation.operation} names the refusal '{error.refusal}', expected one of refusals.yaml"
-            for operation in contract.operations.values()
-            for error in operation.errors
-            if error.refusal not in contract.refusals
-        ),
-        *(
-            f"{root / 'coverage.yaml'}: 'also-covers' names the rule '{rule}', expected an existing rule"
-            for rule in contract.coverage.also_covers
-            if rule not in contract.rules
-        ),
+    """Refuse names that nothing bears: refusals, documents, shapes, operations, rules of coverage.yaml."""
+    for needle, complaint in _dangling(contract):
+        raise loader.SpecError(f"{_place(root, needle)}: {complaint}")
+
+
+def _dangling(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield (text to look for, complaint) for every name that leads nowhere."""
+    for who, document in _cited_documents(contract):
+        if document not in contract.documents:
+            known = ", ".join(contract.documents)
+            yield f"document: {document}", f"{who} cites the document '{document}', expected one of {known}"
+    for _, spec in contract.written:
+        for case in spec.cases:
+            name, called = f"case '{spec.id}/{case.case}'", case.request.operation
+            if not _is_expectation(case.expect, contract.refusals):
+                wanted = "expected success or a name in refusals.yaml"
+                yield f"expect: {case.expect}", f"{name} expects '{case.expect}', {wanted}"
+            if called not in contract.operations:
+                known = ", ".join(contract.operations)
+                yield f"operation: {called}", f"{name} calls '{called}', expected one of {known}"
+    for operation in contract.operations.values():
+        yield from _dangling_in(operation, contract)
+    for covering in contract.coverage.also_covers:
+        if covering not in contract.rules:
+            yield f"{covering}:", f"'also-covers' names the rule '{covering}', expected an existing rule"
+
+
+def _cited_documents(contract: Contract) -> Iterator[tuple[str, str]]:
+    for rule in contract.rules.values():
+        yield f"rule '{rule.id}'", rule.source.document
+    for refusal in contract.refusals.values():
+        for answer in refusal.answers:
+            yield f"refusal '{refusal.refusal}'", answer.source.document
+
+
+def _dangling_in(operation: OperationSpec, contract: Contract) -> Iterator[tuple[str, str]]:
+    name = operation.operation
+    for error in operation.errors:
+        if error.refusal not in contract.refusals:
+            wanted = "expected one of refusals.yaml"
+            yield f"refusal: {error.refusal}", f"{name} names the refusal '{error.refusal}', {wanted}"
+    for shape in _shapes(operation):
+        if shape not in contract.data_types:
+            yield f"shape: {shape}", f"{name} names the shape '{shape}', expected one of data-types.yaml"
+
+
+def _shapes(operation: OperationSpec) -> Iterator[str]:
+    for member in (*operation.input.values(), *operation.output.values()):
+        for held in (member, member.member):
+            if held is not None and held.shape is not None:
+                yield held.shape
+
+
+def _place(root: Path, needle: str, *, file: str = "*.yaml", last: bool = False) -> str:
+    """File and line of the first (or last) place where `needle` stands; the folder if there is none."""
+    found = [
+        f"{path}:{number}"
+        for path in sorted(root.glob(file))
+        for number, line in enumerate(loader.read_text(path).splitlines(), 1)
+        if re.search(re.escape(needle) + r"(?![\w.-])", line)
     ]
-    if problems:
-        raise loader.SpecError(problems[0])
+    return found[-1 if last else 0] if found else str(root)
 
 
 def _is_expectation(expect: str, refusals: dict[str, RefusalSpec]) -> bool:

@@ -148,8 +148,8 @@ def _model_facts(model: Mapping[str, Any]) -> Facts:
         facts[name] = "present"
         facts[f"{name}.authentication"] = "none" if operation.get("authtype") == "none" else "sigv4"
         facts[f"{name}.result-wrapper"] = str(output.get("resultWrapper", ABSENT))
-        for part, shape_name in (("input", operation.get("input", {}).get("shape")), ("output", output.get("shape"))):
-            shape = shapes.get(shape_name, {})
+        for part in ("input", "output"):
+            shape = shapes.get(operation.get(part, {}).get("shape"), {})
             for member_name, reference in shape.get("members", {}).items():
                 path = f"{name}.{part}.{member_name}"
                 required = member_name in shape.get("required", [])

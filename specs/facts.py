@@ -55,8 +55,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _statement(row: dict[str, Any], path: Path) -> LedgerStatement:
     seed = str(row.get("seed"))[:3]
     if seed not in _DOCUMENTS:
-        known = ", ".join(_DOCUMENTS)
-        raise loader.SpecError(f"{path}: {row['id']}: found the seed {row.get('seed')!r}, expected one of {known}")
+        found, known = f"found the seed {row.get('seed')!r}", ", ".join(_DOCUMENTS)
+        raise loader.SpecError(f"{path}: {row['id']}: {found}, expected one of {known}")
     try:
         return LedgerStatement(
             id=row["id"],

@@ -1,4 +1,4 @@
-"""YAML file -> typed document; a mistake is one line with file, line, what was found and what was expected."""
+"""YAML file -> typed document; a mistake is one line: file, line, what was found, what was expected."""
 
 from __future__ import annotations
 
@@ -25,13 +25,24 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc]  # its base is chosen above
-    """Safe YAML in which 2011-06-15 is a text: versions of the API look like dates."""
+    """Safe YAML whose plain words are texts unless YAML 1.2 says otherwise.
+
+    So 2011-06-15 is no date, 0900 no octal number and `no` no falsehood, as an editor shows them.
+    """
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
-}
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _form, _first in (
+    ("null", r"(null|Null|NULL|~|)", ("n", "N", "~", "")),
+    ("bool", r"(true|True|TRUE|false|False|FALSE)", tuple("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]{0,17})", tuple("-+0123456789")),
+    (
+        "float",
+        r"[-+]?[0-9]{1,17}(\.[0-9]{0,17}([eE][-+]?[0-9]{1,3})?|[eE][-+]?[0-9]{1,3})",
+        tuple("-+0123456789"),
+    ),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"(?:{_form})\Z"), _first)
 
 
 class SpecError(Exception):
@@ -39,11 +50,7 @@ class SpecError(Exception):
 
 
 def load(path: Path, model: type[Document]) -> Document:
-    """Read `path` safely as one `model`.
-
-    Raises:
-        SpecError: unreadable, not YAML, a key given twice, or not what `model` describes.
-    """
+    """Read `path` safely as one `model`; raises SpecError if it is not what `model` describes."""
     return parse(read_text(path), model, str(path))
 
 
@@ -75,7 +82,7 @@ def parse(text: str, model: type[Document], name: str) -> Document:
         keys = ", ".join(_keys(model))
         raise SpecError(f"{name}:1: found {_show(data)}, expected a mapping with the keys {keys}")
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         raise SpecError(_explain(error, node, model, name)) from None
 
@@ -102,8 +109,6 @@ def _read(text: str, name: str) -> tuple[yaml.Node | None, Any]:
     except ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise SpecError(f"{name}:{line}: not YAML: {error.reason}") from None
-    except ValueError as error:  # a number in a notation that promises more than it holds
-        raise SpecError(f"{name}:1: not YAML: {error}") from None
 
 
 def _refuse_unused_syntax(text: str, name: str) -> None:
@@ -114,7 +119,7 @@ def _refuse_unused_syntax(text: str, name: str) -> None:
     """
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             raise SpecError(f"{name}:{line}: found the alias '*{event.anchor}', expected the text itself")
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
@@ -151,7 +156,9 @@ def _refuse_repeated_keys(node: yaml.Node | None, name: str) -> None:
 
 def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], name: str) -> str:
     """Word pydantic's first complaint with the line it is about."""
-    first = error.errors(include_url=False)[0]
+    complaints = error.errors(include_url=False)
+    # A mistyped key is both unknown and missing: the first says more.
+    first = next((one for one in complaints if one["type"] == "extra_forbidden"), complaints[0])
     place = [str(part) for part in first["loc"]]
     found = locate(node, place)
     kind = first["type"]
@@ -174,7 +181,22 @@ def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], na
 
 def _expected(message: str) -> str:
     """Turn pydantic's 'Input should be a valid integer' and its like into what was expected."""
-    return re.sub(r"^\w+ should (be |(?=have |match ))", "", message).replace("have ", "to have ", 1)
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+# What pydantic says, and how an author of YAML says it.
+_WORDS = (
+    (r" after validation, not \d+$", ""),
+    (r"^\w+ should match pattern ", "a text that matches "),
+    (r"^\w+ should have ", ""),
+    (r"^\w+ should be ", ""),
+    (r"^a valid (tuple|list)", "a list"),
+    (r"^a valid dictionary", "a mapping"),
+    (r"^a valid string", "a text"),
+    (r"^a valid (\w+), unable to .*", r"a valid \1"),
+)
 
 
 def _depth(node: yaml.Node, place: list[str]) -> int:

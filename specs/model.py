@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 
 
 class Authority(StrEnum):
@@ -155,7 +155,7 @@ class RequestSpec(Doc):
     """A request, as the difference to the plain successful request of its operation."""
 
     operation: str
-    with_: dict[str, str | int | None] = Field(
+    with_: dict[str, str | StrictInt | None] = Field(
         default_factory=dict, alias="with", description="Wire parameters set, or removed by null"
     )
     first: tuple[tuple[str, str], ...] = Field(default=(), description="Parameters put before all others")
@@ -172,7 +172,9 @@ class RequestSpec(Doc):
     )
     headers: dict[str, str] = Field(default_factory=dict)
     space: Literal["+", "%20"] = "+"
-    body_bytes: int | None = Field(default=None, description="Pad the body to this size with an ignored member")
+    body_bytes: int | None = Field(
+        default=None, description="Pad the body to this size with an ignored member"
+    )
     signing: Signing = Signing()
 
 
@@ -182,13 +184,17 @@ class CheckSpec(Doc):
     root: str | None = None
     namespace: str | None = None
     at: str | None = None
-    matches: str | None = Field(default=None, description="The whole text matches; ${...} are values of the run")
+    matches: str | None = Field(
+        default=None, description="The whole text matches; ${...} are values of the run"
+    )
     absent: bool = False
     when_present: bool = Field(default=False, description="Only if the element is there")
     min_length: int | None = None
     max_length: int | None = None
     lifetime_seconds: int | None = Field(default=None, description="The timestamp at `at`, from now")
-    same_as_header: str | None = Field(default=None, description="The text at `at` equals this header's value")
+    same_as_header: str | None = Field(
+        default=None, description="The text at `at` equals this header's value"
+    )
     header: str | None = None
     header_matches: str | None = None
     order: tuple[str, ...] = Field(default=(), description="Children of `at` in just this order")
@@ -206,7 +212,9 @@ class CaseSpec(Doc):
     check: tuple[CheckSpec, ...] = ()
     control: str | None = Field(default=None, description="Case id; default: the operation's plain request")
     needs: tuple[Slug, ...] = ()
-    evidence: tuple[str, ...] = Field(default=(), description="Entries of observed.yaml that are this request")
+    evidence: tuple[str, ...] = Field(
+        default=(), description="Entries of observed.yaml that are this request"
+    )
 
 
 class RuleSpec(Doc):
@@ -287,7 +295,9 @@ class RefusalSpec(Doc):
     message: str | None = Field(default=None, description="Regular expression of the whole message, observed")
     no_message: bool = Field(default=False, description="Observed without a Message element")
     namespace: str | None = None
-    location: str | None = Field(default=None, description="Regular expression of the Location header, observed")
+    location: str | None = Field(
+        default=None, description="Regular expression of the Location header, observed"
+    )
     layout: str | None = Field(default=None, description="Regular expression of the whole body, observed")
 
 

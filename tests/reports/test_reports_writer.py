@@ -1,5 +1,6 @@
 """results.json is whole at every moment, and what is wrong with one is told in a line."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -122,8 +123,28 @@ def test_a_killed_run_leaves_what_it_had(path: Path) -> None:
             process.stdout.readline()
             process.send_signal(signal.SIGKILL)
         results = read_results(path)
-        assert len(results.cases) >= 100
+        assert len(results.cases) >= 99
         assert not results.complete
+
+
+def test_a_case_torn_at_any_byte_costs_no_more_than_its_neighbour(path: Path) -> None:
+    writer = ResultsWriter(path, make_run(), [make_rule()])
+    states = []
+    for number in range(3):
+        writer.add(make_case(f"assume-role.duration-seconds.min/{number}", received="é"))
+        states.append(path.read_bytes())
+    writer.finish([GONE])
+    states.append(path.read_bytes())
+    for former, (before, after) in enumerate(itertools.pairwise(states)):
+        for torn in range(len(before) - 40, len(after)):
+            path.write_bytes(after[:torn] + before[torn:])
+            assert len(read_results(path).cases) >= former
+
+
+def test_a_file_broken_elsewhere_is_not_mended(path: Path) -> None:
+    write(path, make_results(3))
+    path.write_bytes(path.read_bytes().replace(b'"verdict"', b'"verdict', 1))
+    assert "Invalid JSON" in complaint(path)
 
 
 def test_a_full_disk_costs_only_the_last_case(path: Path) -> None:

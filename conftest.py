@@ -1,0 +1,3 @@
+"""Wires the suites into pytest; what the hooks do stands in suites.plugin."""
+
+pytest_plugins = ["suites.plugin"]

@@ -1,0 +1,109 @@
+"""The command line of a run, checked: contradictions and nonsense end in one line before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from reports.model import Level
+
+if TYPE_CHECKING:
+    import pytest
+
+_LEVELS: tuple[str, ...] = get_args(Level)
+
+
+class OptionError(Exception):
+    """Options that cannot be; the text is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for."""
+
+    target: str
+    region: str | None
+    provision: bool
+    baseline: Path | None  # None: the target's own
+    no_baseline: bool  # --baseline ''
+    update_baseline: bool
+    in_flight: int
+    max_rate: float | None  # requests a second; None: the target's own
+    timeout: float
+    plan: Path | None
+    report: Path
+    fail_on: tuple[Level, ...]
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare them to pytest."""
+    group = parser.getgroup("sts", "STS conformance")
+    add = group.addoption
+    add("--target", default="moto", metavar="TARGET",
+        help="what to test: a URL, aws, moto (embedded, the default), or a .yaml target file")
+    add("--region", default=None, help="region of the credential scope (default: us-east-1)")
+    add("--provision", action="store_true",
+        help="on real AWS: allow making one IAM user and one role for the run, removed at its end")
+    add("--baseline", default=None, metavar="FILE",
+        help="known deviations of the target; '' for none (default: the target's own)")
+    add("--update-baseline", action="store_true", help="write the baseline so that it lists what deviates now")
+    add("--in-flight", type=int, default=None, metavar="N",
+        help="requests under way at once (default: 64, on real AWS 4)")
+    add("--max-rate", type=float, default=None, metavar="R",
+        help="requests begun a second, over all together (default: no limit, on real AWS 10)")
+    add("--timeout", type=float, default=20.0, metavar="S", help="seconds for one answer (default: 20)")
+    add("--plan", default=None, metavar="FILE",
+        help="send nothing; write what would be sent, as JSON, - for standard output")
+    add("--report", default="compliance-report", metavar="DIR",
+        help="folder of results.json and index.html (default: compliance-report)")
+    add("--fail-on", default="must,should", metavar="LEVELS",
+        help="levels that decide the exit status (default: must,should)")  # fmt: skip
+
+
+def read_options(config: pytest.Config) -> Options:
+    """Read and check them; raises OptionError."""
+    get = config.getoption
+    baseline, update, plan = get("baseline"), bool(get("update_baseline")), get("plan")
+    if update and baseline == "":
+        raise OptionError("--update-baseline with --baseline '': there is no file to write; name one")
+    if plan is not None and update:
+        raise OptionError("--plan sends nothing, so --update-baseline has nothing to write; give one of them")
+    if plan is not None and _workers(config):
+        raise OptionError("--plan and -n: a plan is written by one process; leave -n out")
+    aws = get("target") == "aws"
+    in_flight = get("in_flight") if get("in_flight") is not None else (4 if aws else 64)
+    if not 1 <= in_flight <= 1024:  # noqa: PLR2004 - a connection each
+        raise OptionError(f"--in-flight {in_flight}: expected a whole number from 1 to 1024")
+    max_rate = get("max_rate")
+    if max_rate is not None and not 0 < max_rate < float("inf"):
+        raise OptionError(f"--max-rate {max_rate:g}: expected a number above 0")
+    if not 0 < get("timeout") <= 3600:  # noqa: PLR2004 - an hour
+        raise OptionError(f"--timeout {get('timeout'):g}: expected seconds above 0, up to 3600")
+    return Options(
+        target=get("target"),
+        region=get("region"),
+        provision=bool(get("provision")),
+        baseline=Path(baseline) if baseline else None,
+        no_baseline=baseline == "",
+        update_baseline=update,
+        in_flight=in_flight,
+        max_rate=max_rate,
+        timeout=get("timeout"),
+        plan=Path(plan) if plan is not None else None,
+        report=Path(get("report")),
+        fail_on=_levels(get("fail_on")),
+    )
+
+
+def _workers(config: pytest.Config) -> bool:
+    count: Any = getattr(config.option, "numprocesses", None)
+    return bool(count)
+
+
+def _levels(text: str) -> tuple[Level, ...]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in _LEVELS:
+            raise OptionError(f"--fail-on {text}: found '{name}', expected a list of {', '.join(_LEVELS)}")
+    return tuple(level for level in get_args(Level) if level in names)

@@ -1,0 +1,50 @@
+"""The shell command that sends a case's request again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from generators.case import Case
+    from targets.target import Target
+    from targets.wire import Prepared
+
+_LONGEST = 20_000  # characters of a body that a command line still takes
+_SIGNED_HEADERS = frozenset(
+    {"authorization", "x-amz-date", "x-amz-security-token", "host", "content-length", "x-amz-content-sha256", "date"}
+)
+
+
+def command(case: Case, sent: Prepared, target: Target) -> str:
+    """Return a `curl --aws-sigv4` line; where curl cannot, the pytest call of the one case.
+
+    The key is read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+    """
+    signing = case.request.signing
+    plain_signing = signing.by != "query" and signing.alter is None and not signing.skew_seconds
+    if not plain_signing or len(sent.body) > _LONGEST or signing.date_header != "x-amz-date":
+        return f"pytest --target={shlex.quote(_name(target))} -k {shlex.quote(case.id)}"
+    parts = ["curl", "--silent", "--show-error", "--include"]
+    if signing.by == "header":
+        scope = f"aws:amz:{signing.region or target.region}:{signing.service or 'sts'}"
+        parts += ["--aws-sigv4", shlex.quote(scope), "--user", '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"']
+        if signing.caller not in {"user", "unknown-key", "wrong-secret", "session-without-token"}:
+            parts += ["--header", '"X-Amz-Security-Token: $AWS_SESSION_TOKEN"']
+    if case.request.method == "HEAD":
+        parts.append("--head")
+    elif case.request.method != ("POST" if sent.body else "GET"):
+        parts += ["--request", case.request.method]
+    for name, value in sent.headers:
+        if name.lower() not in _SIGNED_HEADERS:
+            parts += ["--header", shlex.quote(f"{name}: {value}")]
+    if sent.body:
+        if case.request.content_type is None:
+            parts += ["--header", "'Content-Type:'"]
+        parts += ["--data-raw", shlex.quote(sent.body.decode("ascii", errors="replace"))]
+    url = f"{target.endpoint.scheme}://{target.endpoint.authority}{sent.target}"
+    return " ".join((*parts, "--path-as-is", shlex.quote(url)))
+
+
+def _name(target: Target) -> str:
+    return target.name if target.server is not None else target.endpoint.url

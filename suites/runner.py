@@ -1,0 +1,323 @@
+"""Sends cases ahead of pytest and turns what comes back into verdicts.
+
+One asyncio loop, driven by whoever waits for a verdict: while pytest reports a case, the requests of the next
+ones are in flight. Equal requests are sent once and judged by all cases that look at them. A case that
+deviates is sent a second time before it is called so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from generators.expectation import Judgement, describe
+from generators.restrain import restrained
+from generators.written import needed_values
+from reports.model import CaseResult, ReceivedResponse, SentRequest
+from reports.model import Exchange as ExchangeRecord
+from suites.reproduce import command
+from suites.verdict import Control, Decision, decide
+from targets.http import Client, Exchange
+from targets.sdk import SdkClients
+from targets.wire import Prepared, Signer, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from generators.case import Case
+    from suites.baseline import Baseline
+    from targets.credentials import Redactor
+    from targets.provision import Estate
+    from targets.target import Target
+
+_KEPT_BODY = 4_000  # characters of a body that a result keeps
+_DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
+_BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard the endpoint is used."""
+
+    in_flight: int
+    max_rate: float  # requests a second, 0 for no limit
+    timeout: float  # seconds for one exchange
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A case's exchange with what its expectation says to it."""
+
+    exchange: Exchange
+    judgement: Judgement
+    accepted: bool
+
+
+class Runner:
+    """Verdicts for cases, computed in the background of each other."""
+
+    def __init__(
+        self,
+        target: Target,
+        estate: Estate,
+        redactor: Redactor,
+        limits: Limits,
+        baseline: Baseline,
+        cases: Mapping[str, Case],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._target = target
+        self._estate = estate
+        self._redactor = redactor
+        self._limits = limits
+        self._baseline = baseline
+        self._cases = cases
+        self._loop = loop
+        self.client = Client(
+            target.endpoint, in_flight=limits.in_flight, max_rate=limits.max_rate, timeout=limits.timeout
+        )
+        self._sdk = SdkClients(target, estate, limits.timeout)
+        self._signer = Signer(target.endpoint, target.region)
+        self._queue: asyncio.PriorityQueue[tuple[int, int, Case, asyncio.Future[Exchange]]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
+        self._exchanges: dict[object, asyncio.Future[Exchange]] = {}
+        self._outcomes: dict[str, asyncio.Task[_Outcome]] = {}
+        self._verdicts: dict[str, asyncio.Task[CaseResult]] = {}
+        self._records: dict[int, ExchangeRecord] = {}
+        self._workers: list[asyncio.Task[None]] = []
+        self._unanswered = 0
+        self._dead = ""
+        self.results: dict[str, CaseResult] = {}
+
+    # From pytest's side
+
+    def start(self, ids: Iterable[str]) -> None:
+        """Begin with these cases, in this order."""
+        self._workers = [self._loop.create_task(self._work()) for _ in range(self._limits.in_flight)]
+        for order, case_id in enumerate(ids):
+            self._verdicts[case_id] = self._loop.create_task(self._verdict(order, self._cases[case_id]))
+
+    def result(self, case_id: str) -> CaseResult:
+        """Wait for the verdict of a case; one that was not started yet is started now."""
+        task = self._verdicts.get(case_id)
+        if task is None:
+            task = self._verdicts[case_id] = self._loop.create_task(self._verdict(0, self._cases[case_id]))
+        result = self._loop.run_until_complete(task)
+        self.results[case_id] = result
+        return result
+
+    def stop(self) -> None:
+        """End what is under way and close the connections."""
+        tasks = [t for t in (*self._verdicts.values(), *self._workers, *self._outcomes.values()) if not t.done()]
+        for task in tasks:
+            task.cancel()
+        if tasks and not self._loop.is_closed():
+            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.client.close()
+
+    # Verdicts
+
+    async def _verdict(self, order: int, case: Case) -> CaseResult:
+        expected = self._redactor.clean(case.expectation.describe())
+        base = CaseResult(
+            id=case.id, rules=case.rules, operation=case.operation, theme=case.theme, level=case.level.value,
+            verdict="untestable", expected=expected, control=case.control,
+        )  # fmt: skip
+        unsupported = self._unsupported(case)
+        if unsupported:
+            return self._unsupported_result(case, base, unsupported)
+        lacking = self._lacking(case)
+        if lacking:
+            return base.model_copy(update={"reason": lacking})
+        outcome, control = await asyncio.gather(self._outcome(order, case), self._control(order, case))
+        if outcome.exchange.answer is None:
+            decision = Decision("inconclusive", f"no answer: {outcome.exchange.failure}")
+            return self._result(case, base, outcome, decision)
+        decision = decide(case, outcome.judgement, control, accepted=outcome.accepted)
+        if decision.verdict == "deviates":
+            outcome, decision = await self._second_look(order, case, outcome, control)
+        return self._result(case, base, outcome, self._listed(case, decision))
+
+    def _unsupported(self, case: Case) -> str:
+        return self._estate.unsupported.get(case.request.operation, "")
+
+    def _unsupported_result(self, case: Case, base: CaseResult, answered: str) -> CaseResult:
+        """The operation's absence is one deviation, told by the case that asks for it."""
+        if not case.id.endswith(".wire.request.action/served"):
+            reason = f"{case.request.operation} does not exist at this target"
+            return base.model_copy(update={"verdict": "unsupported", "reason": reason})
+        decision = self._listed(case, Decision("deviates", "answers as to an action that does not exist"))
+        return base.model_copy(
+            update={"verdict": decision.verdict, "received": self._redactor.clean(answered), "reason": decision.reason}
+        )
+
+    def _lacking(self, case: Case) -> str:
+        lacking = self._estate.lacks(case.needs)
+        if lacking:
+            return lacking
+        unknown = sorted(needed_values(case) - self._estate.values.keys())
+        if unknown:
+            return f"needs {', '.join(name.replace('-', ' ') for name in unknown)}, which this run does not have"
+        caller = case.request.signing.caller
+        if case.request.signing.by != "none" and caller not in self._estate.callers:
+            return self._estate.missing.get("session", f"needs the credentials of a {caller.replace('-', ' ')}")
+        return ""
+
+    async def _control(self, order: int, case: Case) -> Control | None:
+        if not case.control:
+            return None
+        control = self._cases[case.control]
+        if self._unsupported(control):
+            return Control(control.id, conforms=False, unsupported=True)
+        lacking = self._lacking(control)
+        if lacking:
+            return Control(control.id, conforms=False, lacking=lacking)
+        outcome = await self._outcome(order, control)
+        return Control(
+            control.id,
+            conforms=outcome.judgement.conforms,
+            received=self._redactor.clean(outcome.judgement.received),
+            failure=outcome.exchange.failure,
+        )
+
+    async def _second_look(
+        self, order: int, case: Case, first: _Outcome, control: Control | None
+    ) -> tuple[_Outcome, Decision]:
+        """Send a deviating case again: what conforms then is flaky, not wrong."""
+        again = await self._judged(case, await self._exchange(order, case, attempt=1))
+        if again.exchange.answer is None:
+            return first, Decision("inconclusive", f"no answer when sent again: {again.exchange.failure}")
+        decision = decide(case, again.judgement, control, accepted=again.accepted)
+        if decision.verdict == "deviates":
+            return first, decision
+        return first, Decision("flaky", f"sent again, it was answered {self._redactor.clean(again.judgement.received)}")
+
+    def _listed(self, case: Case, decision: Decision) -> Decision:
+        reason = self._baseline.reason(case.id)
+        if decision.verdict in {"deviates", "flaky"} and reason:
+            return Decision("known-deviation", reason)
+        return decision
+
+    def _result(self, case: Case, base: CaseResult, outcome: _Outcome, decision: Decision) -> CaseResult:
+        sent = outcome.exchange.sent
+        return base.model_copy(
+            update={
+                "verdict": decision.verdict,
+                "reason": decision.reason,
+                "received": self._redactor.clean(outcome.judgement.received),
+                "follows": tuple(a.value for a in outcome.judgement.follows),
+                "exchange": self._record(outcome.exchange),
+                "reproduce": self._redactor.clean(command(case, sent, self._target)),
+            }
+        )
+
+    # Exchanges
+
+    async def _outcome(self, order: int, case: Case) -> _Outcome:
+        """Judge a case's own answer, once however many ask for it."""
+        task = self._outcomes.get(case.id)
+        if task is None:
+            task = self._loop.create_task(self._first_look(order, case))
+            self._outcomes[case.id] = task
+        return await asyncio.shield(task)
+
+    async def _first_look(self, order: int, case: Case) -> _Outcome:
+        return await self._judged(case, await self._exchange(order, case, attempt=0))
+
+    async def _judged(self, case: Case, exchange: Exchange) -> _Outcome:
+        if exchange.answer is None:
+            return _Outcome(exchange, Judgement(conforms=False, received=exchange.failure), accepted=False)
+        if case.client == "boto3" and exchange.problem:
+            return _Outcome(exchange, Judgement(conforms=False, received=exchange.problem), accepted=False)
+        values = self._estate.values
+        judgement = case.expectation.judge(exchange.answer, values=values, sent_at=exchange.sent.made_at)
+        accepted = exchange.answer.status == 200 and not exchange.answer.is_error  # noqa: PLR2004 - success
+        return _Outcome(exchange, judgement, accepted)
+
+    async def _exchange(self, order: int, case: Case, *, attempt: int) -> Exchange:
+        """Return the exchange of a request; equal requests share one."""
+        if self._target.endpoint.is_aws:
+            case = restrained(case)
+        key = (case.request, case.client, attempt)
+        future = self._exchanges.get(key)
+        if future is None:
+            future = self._exchanges[key] = self._loop.create_future()
+            self._queue.put_nowait((order, next(self._numbers), case, future))
+        return await asyncio.shield(future)
+
+    async def _work(self) -> None:
+        while True:
+            _, _, case, future = await self._queue.get()
+            try:
+                exchange = await self._send(case)
+            except Exception as error:  # noqa: BLE001 - our own fault must end a case, not the run
+                exchange = Exchange(_NOTHING, None, f"fault of the suite: {type(error).__name__}: {error}")
+            if not future.done():
+                future.set_result(exchange)
+
+    async def _send(self, case: Case) -> Exchange:
+        for pause in (*_BACK_OFF, 0.0):
+            if self._dead:
+                return Exchange(_NOTHING, None, f"not sent: the endpoint broke down ({self._dead})")
+            exchange = await self._send_once(case)
+            answer = exchange.answer
+            self._watch(exchange)
+            if answer is None or answer.error_code not in _THROTTLED:
+                return exchange
+            await asyncio.sleep(pause)
+        return replace(exchange, answer=None, failure=f"throttled: {describe(answer)}")
+
+    async def _send_once(self, case: Case) -> Exchange:
+        if case.client == "boto3":
+            await self.client.pace()
+            exchange = await self._sdk.call(case, self.client)
+        else:
+            request = case.request
+            caller = None if request.signing.by == "none" else self._estate.callers[request.signing.caller]
+            now = datetime.now(UTC)
+            exchange = await self.client.send(prepare(request, self._signer, caller, self._estate.values, now))
+        if exchange.answer is not None:
+            self._redactor.learn(exchange.answer.text)
+        return exchange
+
+    def _watch(self, exchange: Exchange) -> None:
+        self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1
+        if self._unanswered >= _DEAD_AFTER:
+            self._dead = exchange.failure
+
+    def _record(self, exchange: Exchange) -> ExchangeRecord:
+        record = self._records.get(id(exchange))
+        if record is None:
+            record = self._records[id(exchange)] = self._make_record(exchange)
+        return record
+
+    def _make_record(self, exchange: Exchange) -> ExchangeRecord:
+        clean, sent, answer = self._redactor.clean, exchange.sent, exchange.answer
+        body = sent.body[: 2 * _KEPT_BODY].decode("utf-8", errors="replace")
+        url = f"{self._target.endpoint.scheme}://{self._target.endpoint.authority}{sent.target}"
+        received = None
+        if answer is not None:
+            received = ReceivedResponse(
+                status=answer.status,
+                headers=tuple((clean(name), clean(value)) for name, value in answer.headers),
+                body=clean(answer.text)[:_KEPT_BODY],
+                truncated=len(answer.text) > _KEPT_BODY,
+            )
+        return ExchangeRecord(
+            request=SentRequest(
+                method=sent.method,
+                url=clean(url)[: 2 * _KEPT_BODY],
+                headers=tuple((name, clean(value)) for name, value in sent.headers),
+                body=clean(body)[:_KEPT_BODY],
+            ),
+            response=received,
+            failure=clean(exchange.failure),
+            seconds=round(exchange.seconds, 6),
+        )
+
+
+_NOTHING = Prepared("", "", (), b"", datetime(1970, 1, 1, tzinfo=UTC))

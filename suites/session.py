@@ -1,0 +1,283 @@
+"""One run of the suites: opens the target, hands verdicts to pytest, writes what the run has found.
+
+Without xdist one process does all of it. With xdist the controller opens the target, makes what cases need,
+and writes the results; the workers, told through xdist's own pipes, send and judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from generators import everything
+from reports.html import write_page
+from reports.model import CaseResult, GoneDeviation, Results, Rule, Run, Source
+from reports.model import Target as TargetRecord
+from reports.summary import render_table
+from reports.text import visible
+from reports.writer import ResultsWriter, read_results
+from specs.contract import load
+from suites.baseline import Baseline, read_baseline, update_baseline
+from suites.runner import Limits, Runner
+from targets.credentials import Credentials, Redactor
+from targets.endpoint import parse_endpoint
+from targets.http import Client
+from targets.provision import Estate, Provisioner
+from targets.target import Target, TargetError, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from suites.options import Options
+
+SUITE_VERSION = "0.1.0"
+_AWS_RATE = 10.0  # requests a second, unless the user says otherwise
+
+
+@dataclass
+class Session:
+    """What a process of the run has; see `open_session` and `worker_session`."""
+
+    target: Target
+    limits: Limits
+    baseline: Baseline
+    fail_on: tuple[str, ...]
+    redactor: Redactor = field(default_factory=Redactor)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    estate: Estate = field(default_factory=Estate)
+    runner: Runner | None = None
+    allure: bool = False
+    provisioner: Provisioner | None = None
+    iam: Client | None = None
+    first: Client | None = None
+
+    def prepare(self) -> None:
+        """Probe the endpoint and make what cases need. Raises NotAnSts."""
+        if self.target.server is not None:
+            self.target.server.ready()
+
+        async def work() -> Estate:
+            self.first = self._client(self.target.endpoint)
+            if self.target.iam_endpoint is not None:
+                self.iam = self._client(self.target.iam_endpoint)
+            self.provisioner = Provisioner(self.target, self.first, self.iam, self.redactor)
+            return await self.provisioner.prepare()
+
+        self.estate = self.loop.run_until_complete(work())
+
+    def _client(self, endpoint: Any) -> Client:
+        limits = self.limits
+        return Client(endpoint, in_flight=min(limits.in_flight, 16), max_rate=limits.max_rate, timeout=limits.timeout)
+
+    def start(self, ids: Sequence[str]) -> None:
+        """Begin sending these cases."""
+        cases = {case.id: case for case in everything.cases()}
+
+        async def make() -> Runner:
+            return Runner(
+                self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop
+            )
+
+        self.runner = self.loop.run_until_complete(make())
+        self.runner.start(ids)
+
+    def hold(self, case: Any) -> None:
+        """Wait for the verdict of `case` and tell pytest."""
+        assert self.runner is not None  # noqa: S101 - started before the first item runs
+        result = self.runner.result(case.id)
+        if self.allure:
+            from suites.allure_labels import label  # noqa: PLC0415 - only with --alluredir
+
+            label(case, result)
+        tell(result, self.fail_on)
+
+    def close(self) -> list[str]:
+        """Stop sending, remove what was made, end the embedded server; returns what could not be removed."""
+        left: list[str] = []
+        try:
+            if self.runner is not None:
+                self.runner.stop()
+            if self.provisioner is not None and not self.loop.is_closed():
+                left = self.loop.run_until_complete(self.provisioner.clean_up())
+        finally:
+            for client in (self.first, self.iam):
+                if client is not None:
+                    client.close()
+            self.loop.close()
+            if self.target.server is not None:
+                self.target.server.stop()
+        return left
+
+
+def tell(result: CaseResult, fail_on: Sequence[str]) -> None:
+    """Turn a verdict into pytest's terms; whatever is neither conforming nor deviating never reads as a pass."""
+    verdict = result.verdict
+    if verdict == "conforms":
+        return
+    if verdict == "known-deviation":
+        pytest.xfail(f"known deviation: {visible(result.reason)}")
+    if verdict in {"deviates", "flaky"}:
+        if result.level not in fail_on:
+            pytest.xfail(f"{verdict}, at a level that does not decide: received {visible(result.received)}")
+        pytest.fail(failure_text(result), pytrace=False)
+    if verdict == "inconclusive" and (result.exchange is None or result.exchange.response is None):
+        pytest.fail(f"{result.id}\n  inconclusive: {visible(result.reason)}", pytrace=False)
+    pytest.skip(f"{verdict}: {visible(result.reason)}")
+
+
+def failure_text(result: CaseResult) -> str:
+    """Say what was expected, what came, whose word it is, and how to see it again."""
+    rule = load().rules[result.rules[0]]
+    lines = [
+        result.id,
+        f"  rule      {rule.statement} ({rule.level})",
+        f"  source    {load().documents[rule.source.document].title}: {rule.source.heading}",
+        f"  expected  {result.expected}",
+        f"  received  {visible(result.received)}",
+    ]
+    if result.reason:
+        lines.append(f"  {result.verdict:<9} {visible(result.reason)}")
+    if result.control:
+        lines.append(f"  control   {result.control}")
+    if result.reproduce and len(result.reproduce) < 1500:  # noqa: PLR2004 - longer ones stand in the report
+        lines.append(f"  see it    {visible(result.reproduce)}")
+    return "\n".join(lines)
+
+
+def open_session(options: Options, *, workers: int = 1) -> Session:
+    """Find the target (starting an embedded one) and read its baseline. Raises TargetError or SpecError."""
+    cases = {case.id: case for case in everything.cases()}
+    target = resolve(options.target, region=options.region, provision=options.provision)
+    try:
+        path = None if options.no_baseline else options.baseline or target.baseline
+        if options.update_baseline and path is None:
+            raise TargetError("--update-baseline: this target has no baseline yet; name one with --baseline FILE")
+        creating = options.update_baseline and path is not None and not path.exists()
+        baseline = Baseline(path=path)
+        if path is not None and not creating:
+            baseline = read_baseline(path, cases, load().rules)
+    except BaseException:
+        if target.server is not None:
+            target.server.stop()
+        raise
+    rate = options.max_rate if options.max_rate is not None else _AWS_RATE if target.endpoint.is_aws else 0.0
+    in_flight = options.in_flight or (4 if target.endpoint.is_aws else 64)
+    limits = Limits(max(1, in_flight // workers), rate / workers, options.timeout)
+    session = Session(target, limits, baseline, options.fail_on)
+    for keys in (target.credentials, target.user):
+        if keys is not None and keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
+            session.redactor.add(keys.secret_access_key)
+            session.redactor.add(keys.session_token)
+    return session
+
+
+def worker_input(session: Session) -> str:
+    """What an xdist worker must know, as text; goes through xdist's pipe and nowhere else."""
+    target = session.target
+    return json.dumps(
+        {
+            "name": target.name,
+            "endpoint": target.endpoint.url,
+            "region": target.region,
+            "credentials": asdict(target.credentials),
+            "limits": asdict(session.limits),
+            "rules": session.baseline.rules,
+            "cases": session.baseline.cases,
+            "fail_on": session.fail_on,
+            "estate": session.estate.to_json(),
+        }
+    )
+
+
+def worker_session(text: str) -> Session:
+    """Make a worker's session of what `worker_input` wrote."""
+    data = json.loads(text)
+    target = Target(
+        name=data["name"],
+        endpoint=parse_endpoint(data["endpoint"]),
+        iam_endpoint=None,
+        region=data["region"],
+        credentials=Credentials(**data["credentials"]),
+    )
+    baseline = Baseline(rules=data["rules"], cases=data["cases"])
+    session = Session(target, Limits(**data["limits"]), baseline, tuple(data["fail_on"]))
+    session.estate = Estate.from_json(data["estate"])
+    for keys in session.estate.callers.values():
+        if keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
+            session.redactor.add(keys.secret_access_key)
+            session.redactor.add(keys.session_token)
+    return session
+
+
+class Report:
+    """The results of a run: written as they come, rendered at the end."""
+
+    def __init__(self, options: Options, session: Session, command: str) -> None:
+        self._options = options
+        self._session = session
+        options.report.mkdir(parents=True, exist_ok=True)
+        self.path = options.report / "results.json"
+        self.page = options.report / "index.html"
+        target = session.target
+        run = Run(
+            suite_version=SUITE_VERSION,
+            contract=load().hash,
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            target=TargetRecord(
+                name=target.name,
+                endpoint=target.endpoint.url,
+                server=session.estate.server,
+                baseline=_shown(session.baseline.path),
+            ),
+            fail_on=options.fail_on,
+            command=session.redactor.clean(command),
+        )
+        self._results: list[CaseResult] = []
+        self._writer = ResultsWriter(self.path, run, _rule_records(), tuple(session.estate.unsupported))
+
+    def add(self, result: CaseResult) -> None:
+        """Keep a verdict, on disk at once."""
+        self._results.append(result)
+        self._writer.add(result)
+
+    def finish(self) -> Results:
+        """Complete results.json, render the page, write the baseline if asked to."""
+        gone = self._session.baseline.gone(self._results)
+        self._writer.finish([GoneDeviation(id=name, reason=reason) for name, reason in gone.items()])
+        self._writer.close()
+        results = read_results(self.path)
+        write_page(results, self.page)
+        path = self._session.baseline.path
+        if self._options.update_baseline and path is not None:
+            update_baseline(self._session.baseline, path, self._session.target.name, self._results)
+        return results
+
+
+def table(results: Results) -> str:
+    """Render the summary for the terminal."""
+    return render_table(results)
+
+
+def _shown(path: Path | None) -> str:
+    return path.name if path is not None else ""
+
+
+def _rule_records() -> list[Rule]:
+    contract = load()
+    return [
+        Rule(
+            id=rule.id, statement=rule.statement, operation=rule.operation, theme=rule.theme,
+            level=rule.level.value, authority=rule.authority.value,
+            source=Source(document=contract.documents[rule.source.document].title, heading=rule.source.heading),
+            ledger=rule.ledger,
+        )
+        for rule in contract.rules.values()
+    ]  # fmt: skip
+
+

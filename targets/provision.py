@@ -1,0 +1,370 @@
+"""What cases need to exist at an endpoint: found out, made through IAM, and removed again.
+
+`prepare` probes first (is this an STS at all?), then makes a user with keys and a role, then mints one session
+of each kind. What cannot be had is remembered with its reason, and makes cases `untestable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from generators.answer import local_name
+from generators.case import Case, Request, plain_request
+from generators.expectation import describe
+from generators.plain import plain
+from generators.restrain import restrained
+from specs.contract import load
+from specs.model import Level
+from targets.credentials import Credentials, Redactor
+from targets.wire import Signer, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from generators.answer import Answer
+    from targets.http import Client, Exchange
+    from targets.target import Target
+
+IAM_VERSION = "2010-05-08"
+PATH = "/sts-conformance/"
+_AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
+_NO_SUCH_ACTION = "StsConformanceNoSuchAction"
+
+
+class NotAnSts(Exception):  # noqa: N818 - the name says what the endpoint is
+    """The endpoint is no STS; the text is one line."""
+
+
+@dataclass
+class Estate:
+    """What a run has: callers, values for placeholders, needs that are met, and those that are not."""
+
+    callers: dict[str, Credentials] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    has: set[str] = field(default_factory=set)
+    missing: dict[str, str] = field(default_factory=dict)  # need -> why
+    unsupported: dict[str, str] = field(default_factory=dict)  # operation -> how it answered
+    server: str = ""
+
+    def to_json(self) -> str:
+        """Return this as text, secrets included: for a worker process's pipe, nowhere else."""
+        return json.dumps(asdict(self) | {"has": sorted(self.has)})
+
+    @classmethod
+    def from_json(cls, text: str) -> Estate:
+        """Read what `to_json` wrote."""
+        data = json.loads(text)
+        callers = {name: Credentials(**keys) for name, keys in data.pop("callers").items()}
+        return cls(callers=callers, has=set(data.pop("has")), **data)
+
+    def lacks(self, needs: frozenset[str]) -> str:
+        """Say which of `needs` is not met, and why; '' if all are."""
+        for need in sorted(needs):
+            if need not in self.has:
+                return self.missing.get(need) or f"needs {need.replace('-', ' ')}, which this run does not have"
+        return ""
+
+
+class Provisioner:
+    """Prepares an endpoint for a run, and cleans up after it."""
+
+    def __init__(self, target: Target, client: Client, iam: Client | None, redactor: Redactor) -> None:
+        self._target = target
+        self._client = client
+        self._iam = iam
+        self._redactor = redactor
+        self._undo: list[Callable[[], Awaitable[object]]] = []
+        self._run = secrets.token_hex(4)
+        self.estate = Estate()
+
+    async def prepare(self) -> Estate:
+        """Probe, make, mint. Raises NotAnSts."""
+        estate, target = self.estate, self._target
+        estate.callers["target"] = target.credentials
+        await self._identify()
+        await self._user()
+        await self._role()
+        await self._sessions()
+        self._bad_callers()
+        await self._operations()
+        estate.has.add("one-region")
+        return estate
+
+    async def clean_up(self) -> list[str]:
+        """Remove what was made, last first; returns what could not be removed."""
+        left = []
+        while self._undo:
+            step = self._undo.pop()
+            exchange = await step()
+            answer = getattr(exchange, "answer", None)
+            if answer is None or answer.status >= 400:  # noqa: PLR2004 - a refusal
+                left.append(describe(answer) if answer else getattr(exchange, "failure", "no answer"))
+        return left
+
+    # What is it?
+
+    async def _identify(self) -> None:
+        exchange = await self._sts(plain(load(), "GetCallerIdentity"), self._target.credentials)
+        answer = exchange.answer
+        if answer is None:
+            raise NotAnSts(f"{self._target.endpoint.url}: {exchange.failure}; expected an STS that answers there")
+        if not _speaks_query(answer):
+            raise NotAnSts(
+                f"{self._target.endpoint.url}: is not an STS: GetCallerIdentity was answered {describe(answer)}; "
+                "expected XML of the Query protocol"
+            )
+        self.estate.server = self._redactor.clean(answer.header("server") or "")
+        account = answer.text_at("GetCallerIdentityResult/Account") or ""
+        self.estate.values["account"] = account if re.fullmatch(r"\d{12}", account) else "123456789012"
+        arn = answer.text_at("GetCallerIdentityResult/Arn")
+        if arn and ":user/" in arn:
+            self.estate.values["user-arn"] = arn
+
+    async def _operations(self) -> None:
+        """Find the operations that are answered as an action that does not exist."""
+        contract = load()
+        bogus = plain_request(_NO_SUCH_ACTION, (), signed=True)
+        reference = (await self._sts(bogus, self._caller())).answer
+        if reference is None or reference.status < 300:  # noqa: PLR2004 - takes anything: cannot tell
+            return
+        nothing = _fingerprint(reference, _NO_SUCH_ACTION)
+        names = [name for name in contract.operations if name != "GetCallerIdentity"]
+        answers = await asyncio.gather(*(self._plain(name) for name in names))
+        for name, answer in zip(names, answers, strict=True):
+            if answer is not None and _fingerprint(answer, name) == nothing:
+                self.estate.unsupported[name] = describe(answer)
+
+    async def _plain(self, operation: str) -> Answer | None:
+        request = plain(load(), operation)
+        values = {"role-arn": f"arn:aws:iam::123456789012:role{PATH}none", "user-access-key-id": "AKIAIOSFODNN7EXAMPLE"}
+        if self._target.endpoint.is_aws:
+            request = _restrained(request)
+        caller = None if request.signing.by == "none" else self._caller()
+        return (await self._sts(request, caller, values)).answer
+
+    # What is there to be had?
+
+    async def _user(self) -> None:
+        estate, target = self.estate, self._target
+        if target.user is not None:
+            self._take_user(target.user)
+        elif self._iam is not None:
+            await self._make_user()
+        else:
+            self._miss("user", "needs an IAM user with keys: give one in a target file, or let one be made")
+        if "user" not in estate.has:
+            estate.callers["user"] = target.credentials
+            estate.values["user-access-key-id"] = target.credentials.access_key_id
+            if target.credentials.session_token is None:
+                estate.has.add("long-term-keys")
+            else:
+                self._miss("long-term-keys", "needs long-term keys of an IAM user; the caller's are a session's")
+
+    def _take_user(self, keys: Credentials) -> None:
+        self.estate.callers["user"] = keys
+        self.estate.values["user-access-key-id"] = keys.access_key_id
+        self.estate.has |= {"user", "long-term-keys"}
+
+    async def _make_user(self) -> None:
+        name = f"sts-conformance-{self._run}"
+        made = await self._iam_call("CreateUser", UserName=name, Path=PATH)
+        if not _granted(made):
+            self._miss("user", f"needs an IAM user: CreateUser was answered {_words(made)}")
+            return
+        self._undo.append(lambda: self._iam_call("DeleteUser", UserName=name))
+        arn = _text(made, "CreateUserResult/User/Arn")
+        allowed = await self._iam_call(
+            "PutUserPolicy", UserName=name, PolicyName="sts", PolicyDocument=_policy("Allow", "sts:*")
+        )
+        if _granted(allowed):
+            self._undo.append(lambda: self._iam_call("DeleteUserPolicy", UserName=name, PolicyName="sts"))
+        key = await self._iam_call("CreateAccessKey", UserName=name)
+        key_id, secret = (
+            _text(key, f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
+        )
+        if not key_id or not secret:
+            self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {_words(key)}")
+            return
+        self._undo.append(lambda: self._iam_call("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
+        self._redactor.add(secret)
+        self._take_user(Credentials(key_id, secret))
+        if arn:
+            self.estate.values["user-arn"] = arn
+        await self._settled(self._works_as_user)
+
+    async def _works_as_user(self) -> bool:
+        exchange = await self._sts(plain(load(), "GetCallerIdentity"), self._caller())
+        return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+
+    async def _role(self) -> None:
+        estate, target = self.estate, self._target
+        if target.role_arn is not None:
+            estate.values["role-arn"] = target.role_arn
+            estate.has.add("role")
+            if target.role_max_session_seconds >= 43200:  # noqa: PLR2004 - twelve hours
+                estate.has.add("role-12-hours")
+            if target.role_arn.count("/") > 1:
+                estate.has.add("role-with-path")
+        elif self._iam is not None:
+            await self._make_role()
+        else:
+            self._miss("role", "needs a role: give its ARN in a target file, or let one be made")
+
+    async def _make_role(self) -> None:
+        name = f"sts-conformance-{self._run}"
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": f"arn:aws:iam::{self.estate.values['account']}:root"},
+                    "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
+                }
+            ],
+        }
+        made = await self._iam_call(
+            "CreateRole",
+            RoleName=name,
+            Path=PATH,
+            AssumeRolePolicyDocument=json.dumps(trust, separators=(",", ":")),
+            MaxSessionDuration="43200",
+        )
+        arn = _text(made, "CreateRoleResult/Role/Arn")
+        if not arn:
+            self._miss("role", f"needs a role: CreateRole was answered {_words(made)}")
+            return
+        self._undo.append(lambda: self._iam_call("DeleteRole", RoleName=name))
+        self.estate.values["role-arn"] = arn
+        self.estate.has |= {"role", "role-12-hours", "role-with-path"}
+        await self._settled(self._role_works)
+
+    async def _role_works(self) -> bool:
+        exchange = await self._sts(_restrained(plain(load(), "AssumeRole")), self._caller())
+        return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+
+    async def _settled(self, works: Callable[[], Awaitable[bool]]) -> None:
+        if not self._target.endpoint.is_aws:
+            return
+        async with asyncio.timeout(_AWS_SETTLES_SECONDS):
+            while not await works():
+                await asyncio.sleep(2)
+
+    async def _sessions(self) -> None:
+        """Mint one session of each kind, for the cases that call with one."""
+        for need, operation, result in (
+            ("session", "AssumeRole", "AssumeRoleResult"),
+            ("federated-user", "GetFederationToken", "GetFederationTokenResult"),
+            ("session-token-user", "GetSessionToken", "GetSessionTokenResult"),
+        ):
+            await self._mint(need, operation, result)
+
+    async def _mint(self, need: str, operation: str, result: str) -> None:
+        estate = self.estate
+        if operation == "AssumeRole" and "role" not in estate.has:
+            self._miss(need, estate.missing.get("role", "needs a role"))
+            return
+        request = plain(load(), operation)
+        if self._target.endpoint.is_aws:
+            request = _restrained(request)
+        exchange = await self._sts(request, self._caller())
+        parts = [
+            _text(exchange, f"{result}/Credentials/{part}")
+            for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        ]
+        if not all(parts):
+            self._miss(need, f"needs a session: {operation} was answered {_words(exchange)}")
+            return
+        key_id, secret, token = parts
+        self._redactor.add(secret)
+        self._redactor.add(token)
+        estate.callers[need] = Credentials(key_id, secret, token)
+        estate.has.add(need)
+        if need == "session":
+            estate.values["session-arn"] = _text(exchange, f"{result}/AssumedRoleUser/Arn")
+            estate.values["session-access-key-id"] = key_id
+
+    def _bad_callers(self) -> None:
+        callers, user = self.estate.callers, self._caller()
+        callers["unknown-key"] = Credentials("AKIABOGUS00000000000", secrets.token_urlsafe(30), None)
+        callers["wrong-secret"] = replace(user, secret_access_key=secrets.token_urlsafe(30))
+        session = callers.get("session")
+        if session is not None:
+            callers["session-without-token"] = replace(session, session_token=None)
+            callers["session-with-garbage-token"] = replace(session, session_token="garbage")  # noqa: S106 - not one
+            callers["session-wrong-secret"] = replace(session, secret_access_key=secrets.token_urlsafe(30))
+
+    # How to ask
+
+    def _caller(self) -> Credentials:
+        return self.estate.callers.get("user", self._target.credentials)
+
+    def _miss(self, need: str, why: str) -> None:
+        self.estate.missing[need] = self._redactor.clean(why)
+
+    async def _sts(
+        self, request: Request, caller: Credentials | None, spare: dict[str, str] | None = None
+    ) -> Exchange:
+        values = (spare or {}) | self.estate.values
+        signer = Signer(self._target.endpoint, self._target.region)
+        exchange = await self._client.send(prepare(request, signer, caller, values, datetime.now(UTC)))
+        if exchange.answer is not None:
+            self._redactor.learn(exchange.answer.text)
+        return exchange
+
+    async def _iam_call(self, action: str, **parameters: str) -> Exchange:
+        assert self._iam is not None  # noqa: S101 - callers have looked
+        request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
+        signer = Signer(self._iam.endpoint, "us-east-1", "iam")
+        exchange = await self._iam.send(
+            prepare(request, signer, self._target.credentials, {}, datetime.now(UTC))
+        )
+        if exchange.answer is not None:
+            self._redactor.learn(exchange.answer.text)
+        return exchange
+
+
+def _restrained(request: Request) -> Request:
+    case = Case("", (), request.operation, "", Level.MUST, request, None)  # type: ignore[arg-type]
+    return restrained(case).request
+
+
+def _speaks_query(answer: Answer) -> bool:
+    if answer.root is not None:
+        return local_name(answer.root).lower() not in {"html", "rss", "svg", "feed"}
+    try:
+        data: Any = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and bool({"Error", "GetCallerIdentityResponse", "__type"} & data.keys())
+
+
+def _fingerprint(answer: Answer, action: str) -> tuple[int, str, str]:
+    """Return what is left of an answer when the action's name and what varies are taken out."""
+    body = answer.text.replace(action, "ACTION")
+    body = re.sub(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-zA-Z]{26,}", "ID", body)
+    return answer.status, answer.error_code or answer.foreign_code() or "", body
+
+
+def _granted(exchange: Exchange) -> bool:
+    return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+
+
+def _text(exchange: Exchange, path: str) -> str:
+    return (exchange.answer.text_at(path) or "") if exchange.answer is not None else ""
+
+
+def _words(exchange: Exchange) -> str:
+    return describe(exchange.answer) if exchange.answer is not None else exchange.failure
+
+
+def _policy(effect: str, action: str) -> str:
+    statement = {"Effect": effect, "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
+
+

@@ -1,0 +1,183 @@
+"""The boto3 client as a second way to send: shows that a real client can read the answers.
+
+Validation, retries, proxies and every setting of the user's environment are off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from generators.answer import Answer
+from generators.expectation import fill
+from specs.contract import load
+from targets.http import MAX_BODY, Exchange
+from targets.wire import Prepared
+
+if TYPE_CHECKING:
+    from generators.case import Case
+    from targets.credentials import Credentials
+    from targets.http import Client
+    from targets.provision import Estate
+    from targets.target import Target
+
+_INTEGERS = frozenset({"DurationSeconds", "MinimumSessionTokenSize"})
+_METHODS = {
+    "AssumeRole": "assume_role",
+    "GetAccessKeyInfo": "get_access_key_info",
+    "GetCallerIdentity": "get_caller_identity",
+    "GetFederationToken": "get_federation_token",
+    "GetSessionToken": "get_session_token",
+}
+
+
+class SdkClients:
+    """One boto3 client a caller, made when first needed."""
+
+    def __init__(self, target: Target, estate: Estate, timeout: float) -> None:
+        self._target = target
+        self._estate = estate
+        self._timeout = timeout
+        self._clients: dict[str, Any] = {}
+        self._one_at_a_time = asyncio.Lock()
+
+    async def call(self, case: Case, wire: Client) -> Exchange:
+        """Send a case through boto3; an answer that boto3 cannot read is the exchange's `problem`.
+
+        What boto3 presigns, `wire` sends: a presigned URL is made to be sent by others.
+        """
+        async with self._one_at_a_time:
+            client = await asyncio.to_thread(self._client, case.request.signing.caller)
+            if case.request.signing.by != "query":
+                return await asyncio.to_thread(self._request, client, case)
+            return await wire.send(await asyncio.to_thread(_presigned, client, case))
+
+    def _client(self, caller: str) -> Any:
+        if caller not in self._clients:
+            self._clients[caller] = _make_client(self._target, self._estate.callers[caller], self._timeout)
+        return self._clients[caller]
+
+    def _request(self, client: Any, case: Case) -> Exchange:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - with the client
+
+        recorder = _Recorder()
+        client.meta.events.register("before-send.sts", recorder.before, unique_id="recorder")
+        client.meta.events.register("before-parse.sts", recorder.after, unique_id="recorder")
+        made_at, begun = datetime.now(UTC), time.perf_counter()
+        problem = ""
+        try:
+            parsed = getattr(client, _METHODS[case.request.operation])(**self._arguments(case))
+            problem = _missing(case.request.operation, parsed)
+        except ClientError as error:
+            problem = _client_error(error, recorder.answer)
+        except BotoCoreError as error:
+            if recorder.answer is None:
+                return Exchange(recorder.sent(made_at), None, f"boto3: {' '.join(str(error).split())}")
+            problem = f"boto3 cannot read the answer: {' '.join(str(error).split())[:300]}"
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # botocore's parser raises these on answers of another shape than the model's.
+            problem = f"boto3 cannot read the answer: {type(error).__name__} {error}"[:300]
+        finally:
+            client.meta.events.unregister("before-send.sts", unique_id="recorder")
+            client.meta.events.unregister("before-parse.sts", unique_id="recorder")
+        return Exchange(recorder.sent(made_at), recorder.answer, "", time.perf_counter() - begun, problem)
+
+    def _arguments(self, case: Case) -> dict[str, object]:
+        values = self._estate.values
+        return {
+            name: int(value) if name in _INTEGERS else fill(value, values)
+            for name, value in case.request.parameters
+            if value is not None and name not in {"Action", "Version"}
+        }
+
+class _Recorder:
+    """Keeps what botocore sends and receives."""
+
+    def __init__(self) -> None:
+        self._request: Any = None
+        self.answer: Answer | None = None
+
+    def before(self, request: Any, **_kwargs: object) -> None:
+        self._request = request
+
+    def after(self, response_dict: dict[str, Any], **_kwargs: object) -> None:
+        headers = tuple((str(k).lower(), str(v)) for k, v in response_dict["headers"].items())
+        self.answer = Answer(response_dict["status_code"], headers, response_dict["body"][:MAX_BODY])
+
+    def sent(self, made_at: datetime) -> Prepared:
+        if self._request is None:
+            return Prepared("POST", "/", (), b"", made_at)
+        headers = tuple((str(k), _text(v)) for k, v in self._request.headers.items())
+        body = self._request.body
+        raw = body if isinstance(body, bytes) else str(body or "").encode()
+        return Prepared("POST", urlsplit(self._request.url).path or "/", headers, raw, made_at)
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _presigned(client: Any, case: Case) -> Prepared:
+    method = _METHODS[case.request.operation]
+    url = client.generate_presigned_url(method, ExpiresIn=case.request.signing.expires_seconds, HttpMethod="GET")
+    parts = urlsplit(url)
+    return Prepared("GET", f"{parts.path or '/'}?{parts.query}", (("Host", parts.netloc),), b"", datetime.now(UTC))
+
+
+def _missing(operation: str, parsed: dict[str, Any]) -> str:
+    """Say which response element boto3 did not find."""
+    output = load().operations[operation].output
+    for name, member in output.items():
+        if member.presence == "always" and parsed.get(name) in (None, "", {}):
+            return f"boto3 finds no {name} in the answer"
+    expiration = parsed.get("Credentials", {}).get("Expiration")
+    if "Credentials" in output and not isinstance(expiration, datetime):
+        return "boto3 finds no date and time in Credentials.Expiration"
+    return ""
+
+
+def _client_error(error: Any, answer: Answer | None) -> str:
+    code = error.response.get("Error", {}).get("Code")
+    if answer is None or code == answer.error_code:
+        return ""
+    return f"boto3 reads the code {code!r} from the answer"[:300]
+
+
+def _make_client(target: Target, keys: Credentials, timeout: float) -> Any:
+    import boto3  # noqa: PLC0415 - a quarter of a second, for a few cases
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    nothing = (None, None, None, None)
+    session = Session(
+        session_vars={
+            "profile": nothing,
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+            "ca_bundle": nothing,
+            "ignore_configured_endpoint_urls": (None, None, True, None),
+        }
+    )
+    config = Config(
+        parameter_validation=False,
+        retries={"total_max_attempts": 1},
+        proxies={},
+        connect_timeout=timeout,
+        read_timeout=timeout,
+        signature_version="v4",
+    )
+    return boto3.Session(botocore_session=session).client(
+        "sts",
+        region_name=target.region,
+        endpoint_url=target.endpoint.url,
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        aws_session_token=keys.session_token,
+        config=config,
+    )
+
+

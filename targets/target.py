@@ -1,0 +1,151 @@
+"""`--target` made into an endpoint with credentials: a URL, `aws`, a name, or a YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from specs.loader import SpecError
+from targets.credentials import Credentials
+from targets.embedded import EmbeddedServer, start_moto
+from targets.endpoint import Endpoint, EndpointError, parse_endpoint
+from targets.profile import TargetFile, read_target_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROFILES = Path(__file__).parent / "profiles"
+DEFAULT_REGION = "us-east-1"
+# What emulators take for their administrator. Never anything from the user's environment.
+TEST_CREDENTIALS = Credentials("test", "test")
+
+EMBEDDED: dict[str, Callable[[], EmbeddedServer]] = {"moto": start_moto}
+
+
+class TargetError(Exception):
+    """`--target` cannot be used; the text is one line that says why and what would be right."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An endpoint under test and what it is reached with."""
+
+    name: str
+    endpoint: Endpoint
+    iam_endpoint: Endpoint | None  # None: nothing may be made there
+    region: str
+    credentials: Credentials
+    user: Credentials | None = None
+    role_arn: str | None = None
+    role_max_session_seconds: int = 3600
+    baseline: Path | None = None
+    server: EmbeddedServer | None = None
+
+
+def resolve(given: str, *, region: str | None = None, provision: bool = False) -> Target:
+    """Find out what `given` means; starts an embedded server if it names one.
+
+    `provision` allows making users and roles in a real AWS account.
+
+    Raises:
+        TargetError: unknown name, malformed URL, mistaken file, no credentials for AWS.
+    """
+    try:
+        if given in EMBEDDED:
+            return _embedded(given, region or DEFAULT_REGION)
+        if given == "aws":
+            return _aws(f"https://sts.{region or DEFAULT_REGION}.amazonaws.com", region, provision=provision)
+        if given.endswith((".yaml", ".yml")):
+            return _from_file(Path(given), region)
+        if "://" in given:
+            return _from_url(given, region, provision=provision)
+    except (EndpointError, SpecError) as error:
+        raise TargetError(str(error)) from None
+    names = ", ".join(sorted(EMBEDDED))
+    raise TargetError(
+        f"'{given}' is no target; expected a URL (http://127.0.0.1:4566), aws, a name ({names}) or a .yaml file"
+    )
+
+
+def _embedded(name: str, region: str) -> Target:
+    server = EMBEDDED[name]()
+    endpoint = parse_endpoint(server.url)
+    baseline = PROFILES / f"{name}.baseline.yaml"
+    return Target(
+        name=name,
+        endpoint=endpoint,
+        iam_endpoint=endpoint,
+        region=region,
+        credentials=TEST_CREDENTIALS,
+        baseline=baseline if baseline.exists() else None,
+        server=server,
+    )
+
+
+def _from_url(url: str, region: str | None, *, provision: bool) -> Target:
+    endpoint = parse_endpoint(url)
+    if endpoint.is_aws:
+        return _aws(url, region, provision=provision)
+    return Target(
+        name=endpoint.authority,
+        endpoint=endpoint,
+        iam_endpoint=endpoint,
+        region=region or DEFAULT_REGION,
+        credentials=TEST_CREDENTIALS,
+    )
+
+
+def _aws(url: str, region: str | None, *, provision: bool) -> Target:
+    """AWS itself: the one place where the user's ambient credentials are used."""
+    endpoint = parse_endpoint(url)
+    parts = endpoint.host.split(".")
+    named = parts[1] if len(parts) > 3 and parts[0] == "sts" else DEFAULT_REGION  # noqa: PLR2004 - sts.REGION.amazonaws.com
+    return Target(
+        name="aws",
+        endpoint=endpoint,
+        iam_endpoint=parse_endpoint("https://iam.amazonaws.com") if provision else None,
+        region=region or named,
+        credentials=_ambient_credentials(),
+    )
+
+
+def _ambient_credentials() -> Credentials:
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only AWS needs the whole of botocore
+    from botocore.session import get_session  # noqa: PLC0415
+
+    try:
+        found = get_session().get_credentials()
+        frozen = found.get_frozen_credentials() if found is not None else None
+    except BotoCoreError as error:
+        raise TargetError(f"no AWS credentials: {' '.join(str(error).split())}") from None
+    if frozen is None:
+        raise TargetError("no AWS credentials found; expected a profile or AWS_ACCESS_KEY_ID and its secret")
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+
+def _from_file(path: Path, region: str | None) -> Target:
+    file = read_target_file(path)
+    endpoint = parse_endpoint(file.endpoint)
+    iam = parse_endpoint(file.iam_endpoint) if file.iam_endpoint else endpoint
+    if endpoint.is_aws and not file.iam_endpoint:
+        iam = parse_endpoint("https://iam.amazonaws.com")
+    if endpoint.is_aws and not iam.is_aws:
+        raise TargetError(f"{path}: iam-endpoint is not AWS though endpoint is; expected both or neither")
+    return Target(
+        name=file.name or path.stem,
+        endpoint=endpoint,
+        iam_endpoint=iam if file.provision else None,
+        region=region or file.region,
+        credentials=_credentials(file, path, endpoint),
+        user=file.user.read(path) if file.user else None,
+        role_arn=file.role_arn,
+        role_max_session_seconds=file.role_max_session_seconds,
+        baseline=path.parent / file.baseline if file.baseline else None,
+    )
+
+
+def _credentials(file: TargetFile, path: Path, endpoint: Endpoint) -> Credentials:
+    if file.credentials is not None:
+        return file.credentials.read(path)
+    return _ambient_credentials() if endpoint.is_aws else TEST_CREDENTIALS

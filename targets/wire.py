@@ -1,0 +1,245 @@
+"""From a case's request to the bytes that go out: values put in, encoded, signed by botocore's SigV4.
+
+What is wrong with a signature on purpose is wrong only in that: everything else is computed as it should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+
+from generators.expectation import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from generators.case import Request
+    from specs.model import Signing
+    from targets.credentials import Credentials
+    from targets.endpoint import Endpoint
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_STAMP = "%Y%m%dT%H%M%SZ"
+_UNRESERVED = "-_.~"
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as bytes-to-be: what is sent, and when it claims to have been made."""
+
+    method: str
+    target: str  # path and query, as in the request line
+    headers: Pairs
+    body: bytes
+    made_at: datetime  # UTC, by the real clock
+
+    def to_bytes(self) -> bytes:
+        """Return the request in HTTP/1.1."""
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers)]
+        return "\r\n".join((*lines, "", "")).encode("latin-1", errors="replace") + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """What signatures of a run are made with."""
+
+    endpoint: Endpoint
+    region: str
+    service: str = "sts"
+
+
+class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore is untyped
+    """botocore's SigV4, with the Host header left out of the signed ones if that is the case's point."""
+
+    host_signed = True
+
+    def headers_to_sign(self, request: AWSRequest) -> Any:
+        headers = super().headers_to_sign(request)
+        if not self.host_signed:
+            del headers["host"]
+        return headers
+
+
+def prepare(
+    request: Request,
+    signer: Signer,
+    credentials: Credentials | None,
+    values: Mapping[str, str],
+    now: datetime,
+) -> Prepared:
+    """Encode and sign `request`; `credentials` None leaves it unsigned. Raises KeyError for unknown values."""
+    pairs = [(name, None if value is None else fill(value, values)) for name, value in request.parameters]
+    path = signer.endpoint.path + request.path
+    query, body = "", b""
+    if request.send == "query":
+        query = encode(pairs, "%20")
+    else:
+        body = _padded(encode(pairs, request.space).encode(), request.body_bytes)
+    headers = [("Host", signer.endpoint.authority), *request.headers]
+    if request.content_type is not None:
+        headers.append(("Content-Type", request.content_type))
+    unsigned = Prepared(request.method, _target(path, query), tuple(headers), body, now)
+    signed = unsigned
+    if credentials is not None and request.signing.by != "none":
+        signed = _signed(unsigned, signer, credentials, request.signing)
+    if signed.body or signed.method in {"POST", "PUT", "PATCH"}:
+        signed = replace(signed, headers=(*signed.headers, ("Content-Length", str(len(signed.body)))))
+    return signed
+
+
+def encode(pairs: list[tuple[str, str | None]], space: str) -> str:
+    """Percent-encode parameters; a None value is sent as the bare name."""
+    parts = []
+    for name, value in pairs:
+        encoded = quote(name, safe=_UNRESERVED)
+        if value is not None:
+            encoded += "=" + quote(value, safe=_UNRESERVED, errors="surrogatepass").replace("%20", space)
+        parts.append(encoded)
+    return "&".join(parts)
+
+
+def _padded(body: bytes, size: int | None) -> bytes:
+    if size is None:
+        return body
+    body += b"&Padding="
+    return body + b"x" * (size - len(body))
+
+
+def _target(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+def _signed(unsigned: Prepared, signer: Signer, credentials: Credentials, signing: Signing) -> Prepared:
+    """Sign in the way that `signing` asks for, then spoil what it wants spoilt."""
+    if signing.by == "query":
+        signed = _presigned(unsigned, signer, credentials, signing)
+    else:
+        signed = _header_signed(unsigned, signer, credentials, signing)
+    if signing.alter == "body-after-signing":
+        return replace(signed, body=signed.body + b"&Unknown=altered")
+    if signing.alter == "header-and-query":
+        again = _header_signed(unsigned, signer, credentials, signing)
+        extra = tuple(pair for pair in again.headers if pair not in signed.headers)
+        return replace(signed, headers=(*signed.headers, *extra))
+    return signed
+
+
+def _times(unsigned: Prepared, signing: Signing) -> tuple[str, str]:
+    """Return the time of the signature and that of its scope."""
+    moment = unsigned.made_at + timedelta(seconds=signing.skew_seconds)
+    scope = moment - timedelta(days=2) if signing.alter == "scope-date" else moment
+    return moment.strftime(_STAMP), scope.strftime(_STAMP)
+
+
+def _auth(signer: Signer, credentials: Credentials, signing: Signing) -> _Auth:
+    keys = BotoCredentials(credentials.access_key_id, credentials.secret_access_key)
+    auth = _Auth(keys, signing.service or signer.service, signing.region or signer.region)
+    auth.host_signed = signing.alter != "host-not-signed"
+    return auth
+
+
+def _signature(
+    auth: _Auth, request: AWSRequest, stamp: str, scope_stamp: str, body: bytes
+) -> str:
+    request.context["timestamp"] = scope_stamp
+    request.data = body
+    canonical = auth.canonical_request(request)
+    # The scope may carry another date than the request; the second line is the request's.
+    to_sign = auth.string_to_sign(request, canonical).replace(scope_stamp, stamp, 1)
+    return str(auth.signature(to_sign, request))
+
+
+def _header_signed(
+    unsigned: Prepared, signer: Signer, credentials: Credentials, signing: Signing
+) -> Prepared:
+    stamp, scope_stamp = _times(unsigned, signing)
+    auth = _auth(signer, credentials, signing)
+    headers = [*unsigned.headers]
+    if signing.date_header == "date":
+        headers.append(("Date", stamp))
+    else:
+        headers.append(("X-Amz-Date", stamp))
+    if signing.date_header == "both-differ":
+        old = unsigned.made_at - timedelta(days=1)
+        headers.append(("Date", old.strftime("%a, %d %b %Y %H:%M:%S GMT")))
+    if credentials.session_token is not None:
+        headers.append(("X-Amz-Security-Token", credentials.session_token))
+    if signing.alter == "unsigned-payload":
+        headers.append(("X-Amz-Content-SHA256", "UNSIGNED-PAYLOAD"))
+    request = _aws_request(unsigned, signer, headers)
+    signature = _signature(auth, request, stamp, scope_stamp, unsigned.body)
+    names = auth.signed_headers(auth.headers_to_sign(request))
+    authorization = _authorization(auth.scope(request), names, signature, signing)
+    if signing.alter == "drop-date":
+        headers = [pair for pair in headers if pair[0] not in {"X-Amz-Date", "Date"}]
+    return replace(unsigned, headers=(*headers, ("Authorization", authorization)))
+
+
+def _aws_request(unsigned: Prepared, signer: Signer, headers: list[tuple[str, str]]) -> AWSRequest:
+    url = f"{signer.endpoint.scheme}://{signer.endpoint.authority}{unsigned.target}"
+    request = AWSRequest(method=unsigned.method, url=url)
+    for name, value in headers:
+        request.headers[name] = value
+    return request
+
+
+def _authorization(scope: str, names: str, signature: str, signing: Signing) -> str:
+    parts = {"credential": f"Credential={scope}", "signed-headers": f"SignedHeaders={names}",
+             "signature": f"Signature={signature}"}  # fmt: skip
+    spoil: dict[str, Callable[[], object]] = {
+        "drop-credential": lambda: parts.pop("credential"),
+        "drop-signed-headers": lambda: parts.pop("signed-headers"),
+        "drop-signature": lambda: parts.pop("signature"),
+        "not-key-value": lambda: parts.update(credential=scope),
+        "credential-parts": lambda: parts.update(credential=f"Credential={_four_parts(scope)}"),
+        "signature-flipped": lambda: parts.update(signature=f"Signature={_flipped(signature)}"),
+    }
+    spoil.get(signing.alter or "", dict)()
+    algorithm = "AWS3-HMAC-SHA256" if signing.alter == "algorithm" else _ALGORITHM
+    return f"{algorithm} {', '.join(parts.values())}"
+
+
+def _four_parts(scope: str) -> str:
+    key, date, _region, service, end = scope.rsplit("/", 4)
+    return "/".join((key, date, service, end))
+
+
+def _flipped(signature: str) -> str:
+    return signature[:-1] + ("0" if signature[-1] != "0" else "1")
+
+
+def _presigned(unsigned: Prepared, signer: Signer, credentials: Credentials, signing: Signing) -> Prepared:
+    stamp, scope_stamp = _times(unsigned, signing)
+    auth = _auth(signer, credentials, signing)
+    request = _aws_request(unsigned, signer, [*unsigned.headers])
+    request.context["timestamp"] = scope_stamp
+    scope = auth.scope(request)
+    parameters = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA512" if signing.alter == "algorithm" else _ALGORITHM,
+        "X-Amz-Credential": scope,
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(signing.expires_seconds or 60),
+        "X-Amz-SignedHeaders": auth.signed_headers(auth.headers_to_sign(request)),
+    }
+    if credentials.session_token is not None:
+        parameters["X-Amz-Security-Token"] = credentials.session_token
+    dropped = {
+        "drop-credential": "X-Amz-Credential",
+        "drop-signed-headers": "X-Amz-SignedHeaders",
+        "drop-date": "X-Amz-Date",
+    }.get(signing.alter or "")
+    parameters.pop(dropped or "", None)
+    joint = "&" if "?" in unsigned.target else "?"
+    target = unsigned.target + joint + encode(list(parameters.items()), "%20")
+    request = _aws_request(replace(unsigned, target=target), signer, [*unsigned.headers])
+    signature = _signature(auth, request, stamp, scope_stamp, unsigned.body)
+    if signing.alter != "drop-signature":
+        target += f"&X-Amz-Signature={signature}"
+    return replace(unsigned, target=target)
