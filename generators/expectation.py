@@ -55,7 +55,7 @@ class Expectation:
     def _is_success(self, answer: Answer) -> bool:
         if answer.status != 200:  # noqa: PLR2004 - the one status of success
             return False
-        return self.any_body or (answer.root is not None and not answer.is_error)
+        return self.any_body or is_granted(answer)
 
     def _backing(self, answer: Answer) -> tuple[Authority, ...]:
         assert self.refusal is not None  # noqa: S101 - callers have looked
@@ -104,6 +104,13 @@ class Expectation:
             parts.append(f"refused ({self.refusal.refusal}) with {listed}")
         checks = "".join(f"; {_check_words(check)}" for check in self.checks)
         return ", or ".join(parts) + checks
+
+
+def is_granted(answer: Answer) -> bool:
+    """Whether this is an answer of the Query protocol that grants a request."""
+    if answer.status != 200 or answer.root is None or answer.is_error:  # noqa: PLR2004 - the one status of success
+        return False
+    return local_name(answer.root).endswith("Response")
 
 
 def describe(answer: Answer) -> str:
@@ -189,7 +196,7 @@ def _text_complaint(what: str, text: str | None, pattern: str | None) -> str:
     if text is None:
         return f"{what} is missing"
     if pattern is not None and not _matcher(pattern).fullmatch(text):
-        return f"{what} is {_shorten(text)!r}"
+        return "the message differs" if what == "the message" else f"{what} is {_shorten(text)!r}"
     return ""
 
 
@@ -231,8 +238,16 @@ def _matcher(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.DOTALL)
 
 
+_LITERAL_ESCAPE = re.compile(r"\\([ '\"{}:/,@-])")
+
+
 def _check_words(check: CheckSpec) -> str:
     given = check.model_dump(exclude_defaults=True, by_alias=True)
     place = given.pop("at", None) or given.pop("header", None) or ""
-    rest = ", ".join(f"{key} {value}" if value is not True else key for key, value in given.items())
+    rest = ", ".join(key if value is True else f"{key} {_readable(str(value))}" for key, value in given.items())
     return f"{place} {rest}".strip() or "answered"
+
+
+def _readable(pattern: str) -> str:
+    """Take the escapes out of a pattern that is a plain text: it reads better as that."""
+    return _LITERAL_ESCAPE.sub(r"\1", pattern)

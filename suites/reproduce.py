@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 20_000  # characters of a body that a command line still takes
 _SIGNED_HEADERS = frozenset(
-    {"authorization", "x-amz-date", "x-amz-security-token", "host", "content-length", "x-amz-content-sha256", "date"}
+    {"authorization", "x-amz-date", "x-amz-security-token", "host", "content-length", "x-amz-content-sha256", "date",
+     "user-agent", "amz-sdk-invocation-id", "amz-sdk-request"}
 )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from generators.expectation import Judgement, describe
+from generators.expectation import Judgement, describe, is_granted
 from generators.restrain import restrained
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
@@ -235,8 +235,7 @@ class Runner:
             return _Outcome(exchange, Judgement(conforms=False, received=exchange.problem), accepted=False)
         values = self._estate.values
         judgement = case.expectation.judge(exchange.answer, values=values, sent_at=exchange.sent.made_at)
-        accepted = exchange.answer.status == 200 and not exchange.answer.is_error  # noqa: PLR2004 - success
-        return _Outcome(exchange, judgement, accepted)
+        return _Outcome(exchange, judgement, is_granted(exchange.answer))
 
     async def _exchange(self, order: int, case: Case, *, attempt: int) -> Exchange:
         """Return the exchange of a request; equal requests share one."""

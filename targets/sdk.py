@@ -66,7 +66,7 @@ class SdkClients:
 
         recorder = _Recorder()
         client.meta.events.register("before-send.sts", recorder.before, unique_id="recorder")
-        client.meta.events.register("before-parse.sts", recorder.after, unique_id="recorder")
+        client.meta.events.register("before-parse.sts", recorder.after, unique_id="recorder-after")
         made_at, begun = datetime.now(UTC), time.perf_counter()
         problem = ""
         try:
@@ -83,7 +83,7 @@ class SdkClients:
             problem = f"boto3 cannot read the answer: {type(error).__name__} {error}"[:300]
         finally:
             client.meta.events.unregister("before-send.sts", unique_id="recorder")
-            client.meta.events.unregister("before-parse.sts", unique_id="recorder")
+            client.meta.events.unregister("before-parse.sts", unique_id="recorder-after")
         return Exchange(recorder.sent(made_at), recorder.answer, "", time.perf_counter() - begun, problem)
 
     def _arguments(self, case: Case) -> dict[str, object]:
