@@ -31,6 +31,7 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     space: str = "+"  # or '%20', in form bodies
     body_bytes: int | None = None
+    raw_query: str = ""  # put into the query string as it is
     signing: Signing = Signing()
 
     def with_parameters(self, *changes: tuple[str, str | None]) -> Request:

@@ -6,6 +6,7 @@ where no such value can be granted here, the member's sample.
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -309,7 +310,7 @@ def _shortest(leaf: Leaf, trait: str, least: int) -> Iterator[Case]:
     for length in sorted({least - 1, 0} if least else set()):
         short = leaf.probe.fill(length) if leaf.probe else ""
         refusal = "empty-policy" if leaf.parameter == "Policy" else "constraint-violation"
-        if not length and leaf.member.required:
+        if not length and (leaf.member.required or leaf.prefix.endswith(".item")):
             refusal = "empty-parameter"
         yield leaf.case(
             trait, str(length), leaf.with_value(short), leaf.refusal(refusal), control=control
@@ -391,6 +392,8 @@ def _pattern(leaf: Leaf) -> Iterator[Case]:
         for place, value in _placed(good, bad.text).items():
             yield _outside(leaf, f"{bad.name}-{place}", value)
     inside = leaf.inside()
+    if inside is not None and leaf.parameter != "Policy":
+        yield leaf.case("pattern", "every-ascii-character", _matched(leaf, _every_ascii(leaf)), inside)
     for trap in TRAPS:
         value = _fitting(leaf, good, trap.text)
         if bad is not None and trap.name == bad.name:
@@ -405,6 +408,15 @@ def _good_value(leaf: Leaf) -> str:
     assert leaf.probe is not None  # noqa: S101 - strings only
     bounds = leaf.member.length
     return leaf.probe.fill(max((bounds.min or 0) + 8, 16) if bounds else 16)
+
+
+def _every_ascii(leaf: Leaf) -> str:
+    """Return a value of every punctuation character that the pattern admits, between letters or digits."""
+    assert leaf.member.pattern is not None  # noqa: S101 - the caller has looked
+    pattern, bounds = leaf.member.pattern, leaf.member.length
+    admitted = "".join(c for c in string.printable[:94] if admits(pattern, c) and not c.isalnum())
+    value = f"aZ{admitted}09" if admits(pattern, "a") else "0123456789"
+    return value[: bounds.max] if bounds is not None else value
 
 
 def _placed(good: str, bad: str) -> dict[str, str]:

@@ -185,7 +185,7 @@ _PROBES: dict[str, Probe] = {
     "SourceIdentity": Probe("conformance", _letters),
     "SAMLAssertion": Probe(FORGED_ASSERTION, _letters),
     "WebIdentityToken": Probe(FORGED_TOKEN, _letters),
-    "ProviderId": Probe("www.amazon.com", _letters, "next", "unknown-provider"),
+    "ProviderId": Probe("www.amazon.com", _letters, inside="unknown"),
     "EncodedMessage": Probe(FORGED_MESSAGE, _letters),
     "AccessKeyId": Probe("", _letters, inside="unknown"),
     "TargetPrincipal": Probe("", _letters, inside="unknown"),
@@ -196,7 +196,7 @@ _PROBES: dict[str, Probe] = {
     "Tag.Key": Probe("Project", _letters),
     "Tag.Value": Probe("Unicorn", _letters),
     "PolicyDescriptorType.arn": Probe(
-        MANAGED_POLICIES[0], _arn("arn:aws:iam::aws:policy/"), inside="unknown"
+        "${policy-arn-1}", _arn("arn:aws:iam::aws:policy/"), inside="unknown"
     ),
     "ProvidedContext.ProviderArn": Probe(
         "arn:aws:iam::aws:contextProvider/IdentityCenter",
@@ -236,7 +236,7 @@ def list_parameters(member: str, count: int) -> Parameters:
         tags = tag_parameters(min(count, 50), key=lambda n: f"k{n}", value=lambda _: "")
         return (*tags, *((f"TransitiveTagKeys.member.{n}", f"k{n}") for n in range(1, count + 1)))
     if member == "PolicyArns":
-        return tuple((f"PolicyArns.member.{n}.arn", MANAGED_POLICIES[n - 1]) for n in range(1, count + 1))
+        return tuple((f"PolicyArns.member.{n}.arn", f"${{policy-arn-{n}}}") for n in range(1, count + 1))
     if member == "Audience":
         return tuple(
             (f"Audience.member.{n}", f"https://{n}.sts-conformance.example.com") for n in range(1, count + 1)

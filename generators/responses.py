@@ -119,4 +119,4 @@ def _claims(member: Member) -> list[int]:
 def as_python(pattern: str) -> str:
     r"""Translate a Java pattern to one of `re`: ASCII `\w` and `\d`; astral ranges as AWS means them."""
     text = pattern.replace(r"\w", "a-zA-Z_0-9").replace(r"\d", "0-9")
-    return re.sub(r"\\u(1[0-9A-F]{4}|10[0-9A-F]{4})", lambda m: f"\\U{int(m[1], 16):08X}", text)
+    return re.sub(r"\\u(10[0-9A-F]{4}|[1-9A-F][0-9A-F]{4})(?=[-\]])", lambda m: f"\\U{int(m[1], 16):08X}", text)

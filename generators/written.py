@@ -109,6 +109,7 @@ def build(contract: Contract, spec: RequestSpec) -> Request:
         headers=tuple(spec.headers.items()),
         space=spec.space,
         body_bytes=spec.body_bytes,
+        raw_query=spec.raw_query,
         signing=signing,
     )
 

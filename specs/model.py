@@ -136,6 +136,8 @@ class Signing(Doc):
             "body-after-signing",
             "unsigned-payload",
             "drop-signature",
+            "drop-algorithm",
+            "date-format",
             "drop-credential",
             "drop-signed-headers",
             "drop-date",
@@ -167,6 +169,7 @@ class RequestSpec(Doc):
     method: str = "POST"
     path: str = "/"
     send: Literal["form", "query"] = Field(default="form", description="Where the parameters travel")
+    raw_query: str = Field(default="", description="Put into the query string as it is")
     content_type: str | None = Field(
         default="application/x-www-form-urlencoded; charset=utf-8", description="null leaves it out"
     )

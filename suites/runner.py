@@ -160,6 +160,8 @@ class Runner:
         if lacking:
             return lacking
         unknown = sorted(needed_values(case) - self._estate.values.keys())
+        if any(name.startswith("policy-arn-") for name in unknown):
+            return self._estate.missing["managed-policies"]
         if unknown:
             return f"needs {', '.join(name.replace('-', ' ') for name in unknown)}, which this run does not have"
         caller = case.request.signing.caller
@@ -267,8 +269,9 @@ class Runner:
             self._watch(exchange)
             if answer is None or answer.error_code not in _THROTTLED:
                 return exchange
+            exchange = replace(exchange, answer=None, failure=f"throttled: {describe(answer)}")
             await asyncio.sleep(pause)
-        return replace(exchange, answer=None, failure=f"throttled: {describe(answer)}")
+        return exchange
 
     async def _send_once(self, case: Case) -> Exchange:
         if case.client == "boto3":

@@ -62,6 +62,7 @@ class TargetFile(Doc):
     user: KeysSpec | None = Field(default=None, description="Long-term keys of an IAM user, instead of a made one")
     role_arn: Text | None = Field(default=None, description="A role that the caller may assume and tag")
     role_max_session_seconds: int = 3600
+    one_region: bool = Field(default=False, description="The endpoint serves its region only, as AWS's do")
     baseline: Text | None = Field(default=None, description="Known deviations; a path beside this file")
 
 

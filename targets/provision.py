@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from generators.answer import local_name
 from generators.case import Case, Request, plain_request
 from generators.expectation import describe
-from generators.plain import plain
+from generators.plain import MANAGED_POLICIES, plain
 from generators.restrain import restrained
 from specs.contract import load
 from specs.model import Level
@@ -90,10 +90,14 @@ class Provisioner:
         await self._identify()
         await self._user()
         await self._role()
+        await self._policies()
         await self._sessions()
         self._bad_callers()
         await self._operations()
-        estate.has.add("one-region")
+        if target.one_region:
+            estate.has.add("one-region")
+        else:
+            self._miss("one-region", "needs an endpoint that serves one region only; a target file may say so")
         return estate
 
     async def clean_up(self) -> list[str]:
@@ -247,6 +251,33 @@ class Provisioner:
     async def _role_works(self) -> bool:
         exchange = await self._sts(_restrained(plain(load(), "AssumeRole")), self._caller())
         return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+
+    async def _policies(self) -> None:
+        """Have managed policies to name: AWS's own on AWS, made ones elsewhere."""
+        arns = list(MANAGED_POLICIES)
+        if not self._target.endpoint.is_aws:
+            if self._iam is None:
+                self._miss("managed-policies", "needs managed policies: let them be made")
+                return
+            made = await asyncio.gather(*(self._make_policy(n) for n in range(1, len(arns) + 1)))
+            arns = [_text(exchange, "CreatePolicyResult/Policy/Arn") for exchange in made]
+            if not all(arns):
+                refused = next(e for e, arn in zip(made, arns, strict=True) if not arn)
+                self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {_words(refused)}")
+                return
+        self.estate.values |= {f"policy-arn-{n}": arn for n, arn in enumerate(arns, 1)}
+
+    async def _make_policy(self, number: int) -> Exchange:
+        made = await self._iam_call(
+            "CreatePolicy",
+            PolicyName=f"sts-conformance-{self._run}-{number}",
+            Path=PATH,
+            PolicyDocument=_policy("Deny", "*"),
+        )
+        arn = _text(made, "CreatePolicyResult/Policy/Arn")
+        if arn:
+            self._undo.append(lambda: self._iam_call("DeletePolicy", PolicyArn=arn))
+        return made
 
     async def _settled(self, works: Callable[[], Awaitable[bool]]) -> None:
         if not self._target.endpoint.is_aws:

@@ -39,6 +39,7 @@ class Target:
     user: Credentials | None = None
     role_arn: str | None = None
     role_max_session_seconds: int = 3600
+    one_region: bool = False  # the endpoint serves its own region only, as AWS's do
     baseline: Path | None = None
     server: EmbeddedServer | None = None
 
@@ -107,6 +108,7 @@ def _aws(url: str, region: str | None, *, provision: bool) -> Target:
         iam_endpoint=parse_endpoint("https://iam.amazonaws.com") if provision else None,
         region=region or named,
         credentials=_ambient_credentials(),
+        one_region=True,
     )
 
 
@@ -141,6 +143,7 @@ def _from_file(path: Path, region: str | None) -> Target:
         user=file.user.read(path) if file.user else None,
         role_arn=file.role_arn,
         role_max_session_seconds=file.role_max_session_seconds,
+        one_region=file.one_region or endpoint.is_aws,
         baseline=path.parent / file.baseline if file.baseline else None,
     )
 

@@ -82,6 +82,7 @@ def prepare(
         query = encode(pairs, "%20")
     else:
         body = _padded(encode(pairs, request.space).encode(), request.body_bytes)
+    query = "&".join(filter(None, (query, request.raw_query)))
     headers = [("Host", signer.endpoint.authority), *request.headers]
     if request.content_type is not None:
         headers.append(("Content-Type", request.content_type))
@@ -177,6 +178,9 @@ def _header_signed(
     signature = _signature(auth, request, stamp, scope_stamp, unsigned.body)
     names = auth.signed_headers(auth.headers_to_sign(request))
     authorization = _authorization(auth.scope(request), names, signature, signing)
+    if signing.alter == "date-format":  # 2026-01-31T23:59:59Z instead of 20260131T235959Z
+        extended = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}"
+        headers = [(name, extended if name == "X-Amz-Date" else value) for name, value in headers]
     if signing.alter == "drop-date":
         headers = [pair for pair in headers if pair[0] not in {"X-Amz-Date", "Date"}]
     return replace(unsigned, headers=(*headers, ("Authorization", authorization)))
@@ -234,6 +238,7 @@ def _presigned(unsigned: Prepared, signer: Signer, credentials: Credentials, sig
         "drop-credential": "X-Amz-Credential",
         "drop-signed-headers": "X-Amz-SignedHeaders",
         "drop-date": "X-Amz-Date",
+        "drop-algorithm": "X-Amz-Algorithm",
     }.get(signing.alter or "")
     parameters.pop(dropped or "", None)
     joint = "&" if "?" in unsigned.target else "?"
