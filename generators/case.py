@@ -17,6 +17,8 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 # A parameter's value; None is the bare name without an equals sign. ${name} stands for a value of the run.
 Parameters = tuple[tuple[str, str | None], ...]
 
+CORRECT = Signing()  # by header, with the user's keys, nothing wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -32,7 +34,7 @@ class Request:
     space: str = "+"  # or '%20', in form bodies
     body_bytes: int | None = None
     raw_query: str = ""  # put into the query string as it is
-    signing: Signing = Signing()
+    signing: Signing = CORRECT
 
     def with_parameters(self, *changes: tuple[str, str | None]) -> Request:
         """Set parameters: in place where the name is there, else at the end."""
@@ -73,5 +75,5 @@ def plain_request(operation: str, members: Parameters, *, signed: bool) -> Reque
     return Request(
         operation=operation,
         parameters=(("Action", operation), ("Version", API_VERSION), *members),
-        signing=Signing() if signed else Signing(by="none"),
+        signing=CORRECT if signed else Signing(by="none"),
     )

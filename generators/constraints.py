@@ -14,7 +14,7 @@ from generators import messages
 from generators.case import Case, Parameters
 from generators.expectation import Expectation
 from generators.patterns import TRAPS, admits, outsider
-from generators.plain import NEEDS, Probe, incompressible, list_parameters, plain, probe
+from generators.plain import DENY_ALL, NEEDS, NEXT_REFUSAL, Probe, incompressible, list_parameters, plain, probe
 from specs.contract import kebab
 from specs.model import Authority, CheckSpec
 
@@ -204,8 +204,6 @@ def _type(leaf: Leaf) -> Iterator[Case]:
 
 def _as_served(leaf: Leaf) -> Expectation:
     """Expect what the plain request of the operation meets."""
-    from generators.plain import NEXT_REFUSAL  # noqa: PLC0415 - one use
-
     following = NEXT_REFUSAL.get(leaf.operation)
     if leaf.top == "ProvidedContexts":
         following = "context-not-accepted"
@@ -369,8 +367,8 @@ def _contested(leaf: Leaf, most: int) -> Iterator[Case]:
         yield leaf.case("max-length", str(length), leaf.with_value(leaf.probe.fill(length)), expectation)
     control = leaf.id_of("max-length", str(most))
     if unlimited:
-        text = leaf.probe.sample[:-2] + incompressible(_MANY, leaf.prefix)
-        value = f'{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::{text[-_MANY:]}"}}]}}'
+        resource = f"arn:aws:s3:::{incompressible(_MANY, leaf.prefix)}"
+        value = DENY_ALL.replace('"Resource":"*"', f'"Resource":"{resource}"')
         yield leaf.case(
             "max-length", "100000", leaf.with_value(value), leaf.refusal("policy-far-too-long"), control=control
         )

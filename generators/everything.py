@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from generators import constraints, messages, responses, written
-from generators.case import Case
 from generators.expectation import Expectation
 from specs.contract import load
 from specs.model import CheckSpec
@@ -15,6 +14,7 @@ from specs.model import CheckSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from generators.case import Case
     from specs.contract import Contract
 
 

@@ -70,7 +70,7 @@ class Expectation:
         )
 
     def _follows(self, backing: tuple[Authority, ...]) -> tuple[Authority, ...]:
-        """Authorities behind the answer, if there are others that would have answered otherwise."""
+        """Return the authorities behind the answer, if others would have answered otherwise."""
         assert self.refusal is not None  # noqa: S101 - callers have looked
         everyone = {backed.authority for backed in self.refusal.answers} | set(self.accepted_by)
         return backing if set(backing) != everyone else ()
@@ -117,26 +117,27 @@ def is_granted(answer: Answer) -> bool:
 
 def describe(answer: Answer) -> str:
     """Put an answer in words: status, code and message, or what kind of body it is."""
-    words = str(answer.status)
-    location = answer.header("location")
     if answer.error_code is not None:
         message = answer.error_message
-        return f"{words} {answer.error_code}" + (f": {_shorten(message)}" if message else "")
+        return f"{answer.status} {_shorten(answer.error_code, 60)}" + (f": {_shorten(message)}" if message else "")
+    location = answer.header("location")
     if location is not None:
-        return f"{words} to {_shorten(location)}"
-    foreign = answer.foreign_code()
-    if foreign is not None and answer.root is not None:
-        return f"{words} with code {_shorten(foreign, 60)} in a foreign envelope <{local_name(answer.root)}>"
+        return f"{answer.status} to {_shorten(location)}"
+    return f"{answer.status} {_body_words(answer)}"
+
+
+def _body_words(answer: Answer) -> str:
+    """Say what kind of body there is, where it is no error of the Query protocol."""
     if answer.root is not None:
-        return f"{words} <{_shorten(local_name(answer.root), 60)}>"
-    if not answer.body:
-        return f"{words} without a body"
+        name = f"<{_shorten(local_name(answer.root), 60)}>"
+        foreign = answer.foreign_code()
+        return name if foreign is None else f"with code {_shorten(foreign, 60)} in a foreign envelope {name}"
     start = answer.text.lstrip()[:200].lower()
+    if not start:
+        return "without a body"
     if start.startswith(("<!doctype html", "<html")):
-        return f"{words} with an HTML page"
-    if start.startswith(("{", "[")):
-        return f"{words} with JSON"
-    return f"{words} with a body that is no XML"
+        return "with an HTML page"
+    return "with JSON" if start.startswith(("{", "[")) else "with a body that is no XML"
 
 
 def _shorten(text: str, limit: int = 300) -> str:
@@ -145,52 +146,72 @@ def _shorten(text: str, limit: int = 300) -> str:
 
 def _complaint(check: CheckSpec, answer: Answer, values: Mapping[str, str], sent_at: datetime) -> str:
     """Return what `check` finds wrong, '' if nothing."""
-    if check.root is not None and (answer.root is None or local_name(answer.root) != check.root):
+    return (
+        _root_complaint(check, answer)
+        or _message_complaint(check, answer.error_message)
+        or _whole_complaint(check, answer)
+        or _element_complaint(check, answer, values, sent_at)
+    )
+
+
+def _root_complaint(check: CheckSpec, answer: Answer) -> str:
+    name, space = (local_name(answer.root), namespace(answer.root)) if answer.root is not None else ("", "")
+    if check.root is not None and name != check.root:
         return f"the root element is not {check.root}"
-    if check.namespace is not None and (answer.root is None or namespace(answer.root) != check.namespace):
-        found = namespace(answer.root) if answer.root is not None else "none"
-        return f"the namespace is {_shorten(found) or 'none'}, not {check.namespace}"
-    if check.message is not None or check.no_message:
-        return _message_complaint(check, answer.error_message)
+    if check.namespace is not None and space != check.namespace:
+        return f"the namespace is {_shorten(space) or 'none'}, not {check.namespace}"
+    return ""
+
+
+def _whole_complaint(check: CheckSpec, answer: Answer) -> str:
     if check.layout is not None and not _matcher(check.layout).fullmatch(answer.text):
         return "the layout of the body differs"
     if check.header is not None:
         return _text_complaint(f"header {check.header}", answer.header(check.header), check.header_matches)
-    if check.at is not None:
-        return _element_complaint(check, answer, values, sent_at)
     return ""
 
 
 def _message_complaint(check: CheckSpec, message: str | None) -> str:
+    if check.message is None and not check.no_message:
+        return ""
     if check.no_message:
         return "" if message is None else "there is a message, AWS sends none"
     return _text_complaint("the message", message, check.message)
 
 
-def _element_complaint(
-    check: CheckSpec, answer: Answer, values: Mapping[str, str], sent_at: datetime
-) -> str:
-    assert check.at is not None  # noqa: S101 - callers have looked
+def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, str], sent_at: datetime) -> str:
+    if check.at is None:
+        return ""
     element = answer.at(check.at)
-    if check.absent:
-        return "" if element is None else f"{check.at} is there"
-    if element is None:
-        return "" if check.when_present else f"{check.at} is missing"
+    if element is None or check.absent:
+        return _presence_complaint(check, present=element is not None)
     text = element.text or ""
     if check.order:
-        found = tuple(local_name(child) for child in element)
-        wanted = tuple(name for name in found if name in check.order)
-        return "" if wanted == check.order else f"{check.at} holds {', '.join(found)} in this order"
-    if check.min_length is not None and len(text) < check.min_length:
-        return f"{check.at} has {len(text)} characters, fewer than {check.min_length}"
-    if check.max_length is not None and len(text) > check.max_length:
-        return f"{check.at} has {len(text)} characters, more than {check.max_length}"
+        return _order_complaint(check, [local_name(child) for child in element])
     if check.lifetime_seconds is not None:
         return _lifetime_complaint(check.at, text, check.lifetime_seconds, sent_at)
     if check.same_as_header is not None and text != answer.header(check.same_as_header):
         return f"{check.at} is not what the header {check.same_as_header} says"
-    if check.matches is not None:
-        return _text_complaint(check.at, text, fill(check.matches, values, escape=True))
+    pattern = fill(check.matches, values, escape=True) if check.matches is not None else None
+    return _length_complaint(check, text) or _text_complaint(check.at, text, pattern)
+
+
+def _presence_complaint(check: CheckSpec, *, present: bool) -> str:
+    if present:
+        return f"{check.at} is there"
+    return "" if check.absent or check.when_present else f"{check.at} is missing"
+
+
+def _order_complaint(check: CheckSpec, found: list[str]) -> str:
+    known = tuple(name for name in found if name in check.order)
+    return "" if known == check.order else f"{check.at} holds {_shorten(', '.join(found))} in this order"
+
+
+def _length_complaint(check: CheckSpec, text: str) -> str:
+    if check.min_length is not None and len(text) < check.min_length:
+        return f"{check.at} has {len(text)} characters, fewer than {check.min_length}"
+    if check.max_length is not None and len(text) > check.max_length:
+        return f"{check.at} has {len(text)} characters, more than {check.max_length}"
     return ""
 
 

@@ -7,6 +7,7 @@ probe says which refusal a request that keeps the constraint meets next, or that
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -161,8 +162,6 @@ def policy_text(length: int) -> str:
 
 def incompressible(length: int, seed: str) -> str:
     """Return letters and digits without pattern, the same for the same seed."""
-    import hashlib  # noqa: PLC0415 - one rare case needs it
-
     blocks = (
         hashlib.sha256(f"{seed}/{n}".encode()).hexdigest() for n in range(length // 64 + 1)
     )
@@ -220,7 +219,7 @@ def probe(operation: str, member: str) -> Probe:
 
 
 def tag_parameters(count: int, *, key: Callable[[int], str], value: Callable[[int], str]) -> Parameters:
-    """Number `count` tags from 1."""
+    """Return `count` tags, numbered from 1."""
     return tuple(
         pair
         for n in range(1, count + 1)

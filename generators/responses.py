@@ -37,7 +37,7 @@ def cases(contract: Contract) -> Iterator[Case]:
             yield from _element(contract, spec, prefix, name, element)
 
 
-def _case(contract: Contract, operation: str, rule: Rule, suffix: str, request: Request, check: CheckSpec) -> Case:
+def _case(operation: str, rule: Rule, suffix: str, request: Request, check: CheckSpec) -> Case:
     needs = NEEDS.get(operation, frozenset())
     control = f"{kebab(operation)}.wire.request.action/served"
     if operation in GRANTED:
@@ -66,7 +66,7 @@ def _envelope(contract: Contract, spec: OperationSpec) -> Iterator[Case]:
         ("request-id", CheckSpec(at="ResponseMetadata/RequestId", matches=r"\S+")),
     ):
         rule = contract.rules[f"{kebab(operation)}.wire.{trait}"]
-        yield _case(contract, operation, rule, "answer", request, check)
+        yield _case(operation, rule, "answer", request, check)
 
 
 def _element(
@@ -78,12 +78,12 @@ def _element(
     always = getattr(element, "presence", "always") == "always"
     form = _FORMS.get(element.type)
     check = CheckSpec(at=path, matches=form, when_present=not always and name != "SourceIdentity")
-    yield _case(contract, operation, contract.rules[prefix], "answer", request, check)
+    yield _case(operation, contract.rules[prefix], "answer", request, check)
     if element.shape is not None:
         yield from _structure(contract, operation, path, element.shape, request)
         return
     for trait, narrower in _trait_checks(path, element, when_present=not always):
-        yield _case(contract, operation, contract.rules[f"{prefix}.{trait}"], "answer", request, narrower)
+        yield _case(operation, contract.rules[f"{prefix}.{trait}"], "answer", request, narrower)
 
 
 def _structure(contract: Contract, operation: str, path: str, shape: str, request: Request) -> Iterator[Case]:
@@ -92,10 +92,10 @@ def _structure(contract: Contract, operation: str, path: str, shape: str, reques
         suffix = kebab(operation)
         present = CheckSpec(at=inner, matches=r"(?s).+")
         kind = CheckSpec(at=inner, matches=_FORMS.get(member.type, r"(?s).*"), when_present=True)
-        yield _case(contract, operation, contract.rules[f"{prefix}.required"], suffix, request, present)
-        yield _case(contract, operation, contract.rules[f"{prefix}.type"], suffix, request, kind)
+        yield _case(operation, contract.rules[f"{prefix}.required"], suffix, request, present)
+        yield _case(operation, contract.rules[f"{prefix}.type"], suffix, request, kind)
         for trait, check in _trait_checks(inner, member, when_present=True):
-            yield _case(contract, operation, contract.rules[f"{prefix}.{trait}"], suffix, request, check)
+            yield _case(operation, contract.rules[f"{prefix}.{trait}"], suffix, request, check)
 
 
 def _trait_checks(path: str, member: Member, *, when_present: bool) -> Iterator[tuple[str, CheckSpec]]:

@@ -59,7 +59,7 @@ def _looked_at(spec: CaseSpec) -> frozenset[str]:
 
 
 def _without_need(spec: CaseSpec) -> frozenset[str]:
-    """A session that must be refused for being one is itself not long-term."""
+    """Waive long-term keys where a session must be refused for being one."""
     caller = spec.request.signing.caller
     return frozenset({"long-term-keys"}) if caller in {"session", "session-token-user"} else frozenset()
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 SUITES = Path(__file__).parent
 
-_session = pytest.StashKey["Session"]()
+_session: pytest.StashKey[Session] = pytest.StashKey()
 _options = pytest.StashKey[Options]()
-_report = pytest.StashKey["Report"]()
+_report: pytest.StashKey[Report] = pytest.StashKey()
 _notes = pytest.StashKey[list[str]]()
 
 
@@ -175,7 +175,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def sts(request: pytest.FixtureRequest) -> Session:
-    """The run under way."""
+    """Return the run under way."""
     return request.config.stash[_session]
 
 

@@ -146,13 +146,14 @@ class Runner:
         return self._estate.unsupported.get(case.request.operation, "")
 
     def _unsupported_result(self, case: Case, base: CaseResult, answered: str) -> CaseResult:
-        """The operation's absence is one deviation, told by the case that asks for it."""
+        """Tell the absence of an operation as one deviation, in the case that asks for it."""
         if not case.id.endswith(".wire.request.action/served"):
             reason = f"{case.request.operation} does not exist at this target"
             return base.model_copy(update={"verdict": "unsupported", "reason": reason})
         decision = self._listed(case, Decision("deviates", "answers as to an action that does not exist"))
+        received = self._redactor.clean(answered)
         return base.model_copy(
-            update={"verdict": decision.verdict, "received": self._redactor.clean(answered), "reason": decision.reason}
+            update={"verdict": decision.verdict, "received": received, "reason": decision.reason}
         )
 
     def _lacking(self, case: Case) -> str:
@@ -196,7 +197,8 @@ class Runner:
         decision = decide(case, again.judgement, control, accepted=again.accepted)
         if decision.verdict == "deviates":
             return first, decision
-        return first, Decision("flaky", f"sent again, it was answered {self._redactor.clean(again.judgement.received)}")
+        then = self._redactor.clean(again.judgement.received)
+        return first, Decision("flaky", f"sent again, it was answered {then}")
 
     def _listed(self, case: Case, decision: Decision) -> Decision:
         reason = self._baseline.reason(case.id)

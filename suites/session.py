@@ -152,16 +152,9 @@ def failure_text(result: CaseResult) -> str:
 
 def open_session(options: Options, *, workers: int = 1) -> Session:
     """Find the target (starting an embedded one) and read its baseline. Raises TargetError or SpecError."""
-    cases = {case.id: case for case in everything.cases()}
     target = resolve(options.target, region=options.region, provision=options.provision)
     try:
-        path = None if options.no_baseline else options.baseline or target.baseline
-        if options.update_baseline and path is None:
-            raise TargetError("--update-baseline: this target has no baseline yet; name one with --baseline FILE")
-        creating = options.update_baseline and path is not None and not path.exists()
-        baseline = Baseline(path=path)
-        if path is not None and not creating:
-            baseline = read_baseline(path, cases, load().rules)
+        baseline = _baseline(options, target)
     except BaseException:
         if target.server is not None:
             target.server.stop()
@@ -177,8 +170,17 @@ def open_session(options: Options, *, workers: int = 1) -> Session:
     return session
 
 
+def _baseline(options: Options, target: Target) -> Baseline:
+    path = None if options.no_baseline else options.baseline or target.baseline
+    if options.update_baseline and path is None:
+        raise TargetError("--update-baseline: this target has no baseline yet; name one with --baseline FILE")
+    if path is None or (options.update_baseline and not path.exists()):
+        return Baseline(path=path)
+    return read_baseline(path, {case.id: case for case in everything.cases()}, load().rules)
+
+
 def worker_input(session: Session) -> str:
-    """What an xdist worker must know, as text; goes through xdist's pipe and nowhere else."""
+    """Return what an xdist worker must know, as text; goes through xdist's pipe and nowhere else."""
     target = session.target
     return json.dumps(
         {

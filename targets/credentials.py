@@ -32,7 +32,7 @@ _SECRET_FIELDS = re.compile(
     re.VERBOSE,
 )
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]{16,}")
-_RUN = re.compile(r"[^\s<>\"'&,;(){}\[\]]{%d,}" % _SHORTEST)
+_RUN = re.compile(rf"[^\s<>\"'&,;(){{}}\[\]]{{{_SHORTEST},}}")
 
 
 class Redactor:

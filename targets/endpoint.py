@@ -54,7 +54,7 @@ def parse_endpoint(url: str) -> Endpoint:
     if parts.scheme not in _PORTS:
         raise EndpointError(f"'{url}' has no http or https scheme; expected a URL like http://127.0.0.1:4566")
     if parts.username is not None or parts.password is not None:
-        raise EndpointError("the URL holds credentials; put them into a target file instead (docs/adding-a-target.md)")
+        raise EndpointError("the URL holds credentials; put them into a target file (docs/adding-a-target.md)")
     if not parts.hostname or not _is_host(parts.hostname):
         raise EndpointError(f"'{url}' names no host; expected a URL like http://127.0.0.1:4566")
     if parts.query or parts.fragment:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

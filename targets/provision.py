@@ -146,7 +146,10 @@ class Provisioner:
 
     async def _plain(self, operation: str) -> Answer | None:
         request = plain(load(), operation)
-        values = {"role-arn": f"arn:aws:iam::123456789012:role{PATH}none", "user-access-key-id": "AKIAIOSFODNN7EXAMPLE"}
+        values = {
+            "role-arn": f"arn:aws:iam::123456789012:role{PATH}none",
+            "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
+        }
         if self._target.endpoint.is_aws:
             request = _restrained(request)
         caller = None if request.signing.by == "none" else self._caller()

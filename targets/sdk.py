@@ -84,15 +84,16 @@ class SdkClients:
         finally:
             client.meta.events.unregister("before-send.sts", unique_id="recorder")
             client.meta.events.unregister("before-parse.sts", unique_id="recorder-after")
-        return Exchange(recorder.sent(made_at), recorder.answer, "", time.perf_counter() - begun, problem)
+        failure = problem if recorder.answer is None else ""
+        return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
 
-    def _arguments(self, case: Case) -> dict[str, object]:
+    def _arguments(self, case: Case) -> dict[str, Any]:
         values = self._estate.values
-        return {
-            name: int(value) if name in _INTEGERS else fill(value, values)
-            for name, value in case.request.parameters
-            if value is not None and name not in {"Action", "Version"}
-        }
+        found: dict[str, Any] = {}
+        for name, value in case.request.parameters:
+            if value is not None and name not in {"Action", "Version"}:
+                _put(found, name.split("."), int(value) if name in _INTEGERS else fill(value, values))
+        return found
 
 class _Recorder:
     """Keeps what botocore sends and receives."""
@@ -115,6 +116,23 @@ class _Recorder:
         body = self._request.body
         raw = body if isinstance(body, bytes) else str(body or "").encode()
         return Prepared("POST", urlsplit(self._request.url).path or "/", headers, raw, made_at)
+
+
+def _put(into: dict[str, Any], path: list[str], value: object) -> None:
+    """Undo the flattening of the Query protocol: Tags.member.2.Key is Key of the second of Tags."""
+    name, rest = path[0], path[1:]
+    if not rest:
+        into[name] = value
+    elif rest[0] == "member":
+        items = into.setdefault(name, [])
+        index = int(rest[1]) - 1
+        items.extend({} for _ in range(index + 1 - len(items)))
+        if rest[2:]:
+            _put(items[index], rest[2:], value)
+        else:
+            items[index] = value
+    else:
+        _put(into.setdefault(name, {}), rest, value)
 
 
 def _text(value: object) -> str:
