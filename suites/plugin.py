@@ -10,6 +10,7 @@ import pytest
 
 from reports.model import CaseResult
 from specs.loader import SpecError
+from suites.items import run, wants_full_protocol
 from suites.options import OptionError, Options, add_options, read_options
 
 if TYPE_CHECKING:
@@ -179,19 +180,23 @@ def sts(request: pytest.FixtureRequest) -> Session:
     return request.config.stash[_session]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Run our items the short way, unless an option needs pytest's own."""
+    session = item.config.stash.get(_session, None)
+    if session is None or _case(item) is None or wants_full_protocol(item.config):
+        return None
+    run(item, session)
+    return True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach the verdict to pytest's report; under xdist it travels with it."""
+    """Attach the verdict to the report of an item that was run by pytest's own protocol."""
     report = yield
-    case = _case(item) if report.when == "call" else None
     session = item.config.stash.get(_session, None)
-    if case is None or session is None or session.runner is None:
-        return report
-    result = session.runner.results.get(case.id)
-    if result is not None:
-        carried: Any = report
-        carried.sts_verdict = result.verdict
-        carried.sts_result = result.model_dump_json() if _is_worker(item.config) else result
+    if report.when == "call" and session is not None and _case(item) is not None:
+        session.attach(report, _case(item), as_text=_is_worker(item.config))
     return report
 
 

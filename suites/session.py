@@ -97,6 +97,13 @@ class Session:
             label(case, result)
         tell(result, self.fail_on)
 
+    def attach(self, report: Any, case: Any, *, as_text: bool) -> None:
+        """Let pytest's report carry the verdict; as text where it goes through xdist's pipe."""
+        result = self.runner.results.get(case.id) if self.runner is not None else None
+        if result is not None:
+            report.sts_verdict = result.verdict
+            report.sts_result = result.model_dump_json() if as_text else result
+
     def close(self) -> list[str]:
         """Stop sending, remove what was made, end the embedded server; returns what could not be removed."""
         left: list[str] = []
