@@ -267,7 +267,7 @@ _LITERAL_ESCAPE = re.compile(r"\\([ '\"{}:/,@-])")
 def _check_words(check: CheckSpec) -> str:
     given = check.model_dump(exclude_defaults=True, by_alias=True)
     place = given.pop("at", None) or given.pop("header", None) or ""
-    rest = ", ".join(key if value is True else f"{key} {_readable(str(value))}" for key, value in given.items())
+    rest = ", ".join(key if value is True else f"{key} {_shorten(_readable(str(value)))}" for key, value in given.items())
     return f"{place} {rest}".strip() or "answered"
 
 

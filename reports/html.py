@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 TEXT_LIMIT: Final = 1500  # characters of a body, a head or a command that the page shows
+_ALIKE = 3  # exchanges of a rule that are shown though the answers are alike
 _LINE_LIMIT: Final = 600  # the same for what a case says in words
 _BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
@@ -121,21 +122,22 @@ def home_of(case: CaseResult) -> str:
 def shown_exchanges(cases: Iterable[CaseResult]) -> dict[str, str]:
     """Choose the exchanges to show: case id -> id of the case beside which its exchange stands.
 
-    A case that does not conform shows its own, and so does the first that conforms of each rule. What is
-    the same as another one of the same rule stands there only once.
+    A case that does not conform shows its own, up to three of a rule that were answered alike; of those that
+    conform the first of a rule does. What is the same as another one of the same rule stands there only once.
     """
     shown: dict[str, str] = {}
     first: dict[tuple[str, Exchange | None, str], str] = {}
-    sampled: set[str] = set()
+    alike: Counter[tuple[str, str]] = Counter()
     for case in cases:
-        home = home_of(case)
-        conforms = case.verdict == "conforms"
-        key = (home, case.exchange, case.reproduce)
-        if not (case.exchange or case.reproduce) or (conforms and home in sampled and key not in first):
+        if not (case.exchange or case.reproduce):
             continue
+        home, conforms = home_of(case), case.verdict == "conforms"
+        key, kind = (home, case.exchange, case.reproduce), (home, "" if conforms else case.received)
+        if key not in first:
+            if alike[kind] == (1 if conforms else _ALIKE):
+                continue
+            alike[kind] += 1
         shown[case.id] = first.setdefault(key, case.id)
-        if conforms:
-            sampled.add(home)
     return shown
 
 

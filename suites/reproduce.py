@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from targets.target import Target
     from targets.wire import Prepared
 
-_LONGEST = 20_000  # characters of a body that a command line still takes
+_LONGEST = 2_500  # characters of a body that one still wants to read in a command
 _SIGNED_HEADERS = frozenset(
     {"authorization", "x-amz-date", "x-amz-security-token", "host", "content-length", "x-amz-content-sha256", "date",
      "user-agent", "amz-sdk-invocation-id", "amz-sdk-request"}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from targets.provision import Estate
     from targets.target import Target
 
-_KEPT_BODY = 4_000  # characters of a body that a result keeps
+_KEPT_BODY = 2_000  # characters of a body that a result keeps
 _DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds
