@@ -45,18 +45,24 @@ class Answer:
 
     @cached_property
     def is_error(self) -> bool:
-        """Whether the body is the error envelope of the Query protocol."""
-        return self.root is not None and local_name(self.root) == "ErrorResponse"
+        """Whether clients of the Query protocol find an error in the body."""
+        return self._error is not None or (self.root is not None and local_name(self.root) == "ErrorResponse")
+
+    @cached_property
+    def _error(self) -> str | None:
+        # botocore looks in both places, whatever the root is called; that the second one is not STS's
+        # is the business of the rule common.error.envelope.
+        return next((path for path in ("Error", "Errors/Error") if self.at(path) is not None), None)
 
     @cached_property
     def error_code(self) -> str | None:
-        """Error/Code of the envelope; other envelopes' codes do not count, clients do not see them."""
-        return self.text_at("Error/Code") if self.is_error else None
+        """The error code that clients find; codes in other places do not count."""
+        return self.text_at(f"{self._error}/Code") if self._error else None
 
     @cached_property
     def error_message(self) -> str | None:
-        """Error/Message of the envelope."""
-        return self.text_at("Error/Message") if self.is_error else None
+        """The message beside it."""
+        return self.text_at(f"{self._error}/Message") if self._error else None
 
     def at(self, path: str) -> Element | None:
         """Return the first element at a path of local names below the root; '' is the root."""
@@ -74,7 +80,7 @@ class Answer:
 
     def foreign_code(self) -> str | None:
         """Find an error code in an envelope that is not the Query protocol's, for the report only."""
-        if self.root is None or self.is_error:
+        if self.root is None or self.error_code is not None:
             return None
         codes = (e.text for e in self.root.iter() if local_name(e) == "Code" and e.text)
         return next(codes, None)

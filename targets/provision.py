@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from generators.answer import local_name
-from generators.case import Case, Request, plain_request
+from generators.case import CORRECT, Case, Request, plain_request
 from generators.expectation import describe
 from generators.plain import MANAGED_POLICIES, plain
 from generators.restrain import restrained
@@ -139,13 +139,24 @@ class Provisioner:
             return
         nothing = _fingerprint(reference, _NO_SUCH_ACTION)
         names = [name for name in contract.operations if name != "GetCallerIdentity"]
-        answers = await asyncio.gather(*(self._plain(name) for name in names))
-        for name, answer in zip(names, answers, strict=True):
-            if answer is not None and _fingerprint(answer, name) == nothing:
+        asked = [(name, signed) for name in names for signed in (True, False)]
+        answers = await asyncio.gather(*(self._plain(name, signed=signed) for name, signed in asked))
+        served = {
+            name
+            for (name, _), answer in zip(asked, answers, strict=True)
+            if answer is not None and _fingerprint(answer, name) != nothing
+        }
+        for (name, _), answer in zip(asked, answers, strict=True):
+            if answer is not None and name not in served:
                 self.estate.unsupported[name] = describe(answer)
 
-    async def _plain(self, operation: str) -> Answer | None:
+    async def _plain(self, operation: str, *, signed: bool) -> Answer | None:
+        """Send the plain request; one that needs no signature also with one, one that needs one only with it."""
         request = plain(load(), operation)
+        if request.signing.by == "none" and signed:
+            request = replace(request, signing=CORRECT)
+        elif request.signing.by != "none" and not signed:
+            return None
         values = {
             "role-arn": f"arn:aws:iam::123456789012:role{PATH}none",
             "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
@@ -180,7 +191,7 @@ class Provisioner:
 
     async def _make_user(self) -> None:
         name = f"sts-conformance-{self._run}"
-        made = await self._iam_call("CreateUser", UserName=name, Path=PATH)
+        made = await self._iam_call("CreateUser", UserName=name)
         if not _granted(made):
             self._miss("user", f"needs an IAM user: CreateUser was answered {_words(made)}")
             return
@@ -225,12 +236,15 @@ class Provisioner:
 
     async def _make_role(self) -> None:
         name = f"sts-conformance-{self._run}"
+        # The account alone would do on AWS; an emulator that takes only named users can then be tested too.
+        values = self.estate.values
+        named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
         trust = {
             "Version": "2012-10-17",
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{self.estate.values['account']}:root"},
+                    "Principal": {"AWS": [f"arn:aws:iam::{values['account']}:root", *named]},
                     "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
                 }
             ],
@@ -247,7 +261,7 @@ class Provisioner:
             self._miss("role", f"needs a role: CreateRole was answered {_words(made)}")
             return
         self._undo.append(lambda: self._iam_call("DeleteRole", RoleName=name))
-        self.estate.values["role-arn"] = arn
+        values["role-arn"] = arn
         self.estate.has |= {"role", "role-12-hours", "role-with-path"}
         await self._settled(self._role_works)
 

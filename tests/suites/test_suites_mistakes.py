@@ -1,0 +1,202 @@
+"""Bad input ends in one line that says what would be right, with exit status 4, before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import Http, Listener, Ran, Received, Stub, http, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Make = Callable[[Path, str], list[str]]
+
+GOOD = "target: stub\nknown-deviations:\n- {reason: why not, cases: [assume-role.duration-seconds.min/899]}\n"
+BANNER = re.compile(r"(no tests ran|\d+ deselected) in [\d.]+s")
+URL = "{url}"  # stands for that of a server that counts connections
+
+
+def _file(suffix: str, text: str, option: str, *more: str) -> Make:
+    """Return arguments that name a file with this text."""
+
+    def make(folder: Path, url: str) -> list[str]:
+        path = folder / f"given{suffix}"
+        path.write_text(text.replace(URL, url), encoding="utf-8")
+        return [f"{option}={path}", *(argument.replace(URL, url) for argument in more)]
+
+    return make
+
+
+def _given(*arguments: str) -> Make:
+    return lambda _, url: [argument.replace(URL, url) for argument in arguments]
+
+
+def _target_file(text: str) -> Make:
+    return _file(".yaml", text, "--target")
+
+
+def _baseline(text: str) -> Make:
+    return _file(".yaml", text, "--baseline", f"--target={URL}")
+
+
+# What is wrong: arguments, and what the line must say. '{url}' is a server that must see no connection.
+MISTAKES: dict[str, tuple[Make, tuple[str, ...]]] = {
+    "unknown target": (_given("--target=mto"), ("'mto' is no target", "aws", "moto", ".yaml")),
+    "no host": (_given("--target=http://"), ("names no host", "http://127.0.0.1:4566")),
+    "another scheme": (_given("--target=ftp://127.0.0.1:4566"), ("no http or https scheme",)),
+    "a port that is no number": (_given("--target=http://127.0.0.1:port"), ("is no URL",)),
+    "credentials in the URL": (_given("--target=http://AKIA:hunter2hunter2@127.0.0.1:9"), ("holds credentials",)),
+    "AWS over plain http": (_given("--target=http://sts.amazonaws.com"), ("AWS over plain http", "https")),
+    "a target file that is not there": (
+        lambda folder, _: [f"--target={folder / 'none.yaml'}"],
+        ("none.yaml: no such file",),
+    ),
+    "a target file that is not YAML": (_target_file("endpoint: [\n"), ("given.yaml:2: not YAML",)),
+    "a mistyped key in a target file": (
+        _target_file(f"endpoint: {URL}\nregoin: us-east-1\n"),
+        ("given.yaml:2: found the unknown key 'regoin', expected 'region'",),
+    ),
+    "a wrong type in a target file": (
+        _target_file(f"endpoint: {URL}\nprovision: [1]\n"),
+        ("given.yaml:2: 'provision'", "expected true or false"),
+    ),
+    "a baseline that is not there": (
+        _given(f"--target={URL}", "--baseline=/nowhere/at-all.yaml"),
+        ("/nowhere/at-all.yaml: no such file",),
+    ),
+    "a baseline that is not YAML": (_baseline("target: stub\nknown-deviations: {\n"), ("given.yaml:3: not YAML",)),
+    "a mistyped key in a baseline": (
+        _baseline(GOOD.replace("reason", "raeson")),
+        ("given.yaml:3: found the unknown key 'known-deviations.0.raeson', expected 'reason'",),
+    ),
+    "a wrong type in a baseline": (
+        _baseline("target: stub\nknown-deviations: 7\n"),
+        ("given.yaml:2: 'known-deviations': found 7, expected a list",),
+    ),
+    "a baseline id that no case has": (
+        _baseline(GOOD.replace("min/899", "min/898")),
+        ("given.yaml:3: found the case id 'assume-role.duration-seconds.min/898', expected one that a case bears",),
+    ),
+    "a baseline to update without a name": (
+        _given(f"--target={URL}", "--update-baseline"),
+        ("--update-baseline", "--baseline FILE"),
+    ),
+    "no baseline to update": (
+        _given(f"--target={URL}", "--update-baseline", "--baseline="),
+        ("--update-baseline with --baseline ''",),
+    ),
+    "a plan and a baseline to update": (
+        _given(f"--target={URL}", "--plan=-", "--update-baseline"),
+        ("--plan", "--update-baseline"),
+    ),
+    "a plan by two processes": (_given(f"--target={URL}", "--plan=-", "-n", "2"), ("--plan and -n",)),
+    "a plan where no file can be": (
+        _given(f"--target={URL}", "--plan=/nowhere/plan.json", "-k", "sdk"),
+        ("--plan /nowhere/plan.json: No such file or directory",),
+    ),
+    "an unknown level": (
+        _given(f"--target={URL}", "--fail-on=must,shuld"),
+        ("--fail-on must,shuld: found 'shuld', expected a list of must, should, exact",),
+    ),
+    "nothing in flight": (_given(f"--target={URL}", "--in-flight=0"), ("--in-flight 0", "1 to 1024")),
+    "no rate": (_given(f"--target={URL}", "--max-rate=0"), ("--max-rate 0", "above 0")),
+    "a rate that is no number": (_given(f"--target={URL}", "--max-rate=nan"), ("--max-rate nan", "above 0")),
+    "no time": (_given(f"--target={URL}", "--timeout=0"), ("--timeout 0", "above 0")),
+}
+
+
+@pytest.fixture(scope="module")
+def nobody() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nobody: Listener
+) -> Iterator[dict[str, Future[Ran]]]:
+    """Have the runs of the selected tests under way, two at a time."""
+    wanted = {item.callspec.params.get("what") for item in request.session.items if hasattr(item, "callspec")}
+    with ThreadPoolExecutor(2) as pool:
+        under_way = {}
+        for number, (what, (make, _)) in enumerate(MISTAKES.items()):
+            if what in wanted:
+                folder = tmp_path_factory.mktemp(f"mistake-{number}")
+                under_way[what] = pool.submit(run, folder / "report", "-q", *make(folder, nobody.url))
+        yield under_way
+
+
+def complaint(ran: Ran) -> str:
+    """Return the one line that a run said, apart from pytest's own banner."""
+    lines = [line for line in ran.output.splitlines() if line.strip() and not BANNER.fullmatch(line)]
+    assert len(lines) == 1, ran.output
+    assert lines[0].startswith("ERROR: ")
+    assert len(lines[0]) < 400
+    assert re.search(r"[\x00-\x1f\x7f]", lines[0]) is None
+    assert ran.status == pytest.ExitCode.USAGE_ERROR
+    return lines[0]
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_is_one_line(what: str, runs: dict[str, Future[Ran]], nobody: Listener) -> None:
+    line = complaint(runs[what].result())
+    for words in MISTAKES[what][1]:
+        assert words in line
+    assert "hunter2" not in line
+    assert not (runs[what].result().report / "results.json").exists()
+    assert nobody.connections == 0
+
+
+def test_a_closed_port(tmp_path: Path) -> None:
+    with Listener() as listener:
+        url = listener.url
+    line = complaint(run(tmp_path / "report", "-q", f"--target={url}"))
+    assert f"{url}: no connection: connection refused; expected an STS that answers there" in line
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (http(200, "<!DOCTYPE html><html><body>It works!</body></html>", {"content-type": "text/html"}), "an HTML page"),
+        (http(200, '{"hello": "world"}', {"content-type": "application/json"}), "with JSON"),
+        (http(302, "", {"location": "https://example.com/"}), "302 to https://example.com/"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is no HTTP"),
+    ],
+    ids=["html", "json", "redirect", "ssh"],
+)
+def test_what_answers_is_no_sts(tmp_path: Path, answer: bytes, words: str) -> None:
+    sent: list[Received] = []
+
+    def reply(request: Received) -> bytes | None:
+        sent.append(request)
+        return answer or None
+
+    with Http(reply) as server:
+        line = complaint(run(tmp_path / "report", "-q", f"--target={server.url}"))
+    assert line.startswith(f"ERROR: --target: {server.url}: ")
+    assert words in line
+    assert [request.action for request in sent] == ["GetCallerIdentity"]
+    assert not (tmp_path / "report" / "results.json").exists()
+
+
+def test_a_report_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine", encoding="utf-8")
+    with Stub() as stub:
+        line = complaint(run(tmp_path / "taken", "-q", f"--target={stub.url}", "-k", "sdk"))
+    assert f"--report {tmp_path / 'taken'}: " in line
+    assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
+    assert not undone(stub)
+
+
+def undone(stub: Stub) -> set[str]:
+    """Return what a run made and did not remove."""
+    names = ("UserName", "RoleName", "PolicyName", "PolicyArn", "AccessKeyId")
+    made = [(r.action.removeprefix("Create"), r) for r in stub.iam if r.action.startswith("Create")]
+    gone = {r.action.removeprefix("Delete"): r for r in stub.iam if r.action.startswith("Delete")}
+    assert all(name for _, r in made for name in names if name in r.parameters)
+    return {kind for kind, _ in made} - gone.keys()
