@@ -94,6 +94,8 @@ def build(contract: Contract, spec: RequestSpec) -> Request:
     signing = spec.signing if "signing" in spec.model_fields_set else request.signing
     for name, value in spec.with_.items():
         if value is None:
+            if name not in dict(request.parameters):
+                raise ValueError(f"{spec.operation}: 'with: {{{name}: null}}' takes out what is not there")
             request = request.without(name)
         elif value in LONG_VALUES:
             request = request.with_parameters(*LONG_VALUES[str(value)])

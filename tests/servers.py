@@ -448,6 +448,54 @@ class Run:
         return Ran(self.process.returncode, output, time.monotonic() - self._begun, self.report)
 
 
+# Forks a process for each list of arguments that comes in a line: what all runs import is imported once.
+_FORKING = """
+import json, os, sys
+import pytest, generators.everything, suites.session
+generators.everything.cases()
+for line in sys.stdin:
+    given = json.loads(line)
+    if not (child := os.fork()):
+        descriptor = os.open(given["output"], os.O_WRONLY | os.O_CREAT)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        status = pytest.main(given["arguments"])
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Preloaded:
+    """Runs of the suites, one after another, that begin with everything imported: for runs that end early."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _FORKING],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, folder: Path, *arguments: str) -> Ran:
+        """Run with `folder` / report and wait for the end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        report, output = folder / "report", folder / "output"
+        given = ["-p", "no:cacheprovider", f"--report={report}", *arguments]
+        begun = time.monotonic()
+        self._process.stdin.write(json.dumps({"arguments": given, "output": str(output)}) + "\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        return Ran(status, output.read_text(encoding="utf-8"), time.monotonic() - begun, report)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment without what tells pytest or AWS clients what to do."""
     told = ("AWS_", "PYTEST_", "HTTP_PROXY", "http_proxy")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import Http, Listener, Ran, Received, Stub, http, run
+from tests.servers import Http, Listener, Preloaded, Ran, Received, Stub, http, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +62,7 @@ MISTAKES: dict[str, tuple[Make, tuple[str, ...]]] = {
     ),
     "a wrong type in a target file": (
         _target_file(f"endpoint: {URL}\nprovision: [1]\n"),
-        ("given.yaml:2: 'provision'", "expected true or false"),
+        ("given.yaml:2: 'provision'", "found a list, expected a"),
     ),
     "a baseline that is not there": (
         _given(f"--target={URL}", "--baseline=/nowhere/at-all.yaml"),
@@ -117,18 +116,10 @@ def nobody() -> Iterator[Listener]:
 
 
 @pytest.fixture(scope="module")
-def runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, nobody: Listener
-) -> Iterator[dict[str, Future[Ran]]]:
-    """Have the runs of the selected tests under way, two at a time."""
-    wanted = {item.callspec.params.get("what") for item in request.session.items if hasattr(item, "callspec")}
-    with ThreadPoolExecutor(2) as pool:
-        under_way = {}
-        for number, (what, (make, _)) in enumerate(MISTAKES.items()):
-            if what in wanted:
-                folder = tmp_path_factory.mktemp(f"mistake-{number}")
-                under_way[what] = pool.submit(run, folder / "report", "-q", *make(folder, nobody.url))
-        yield under_way
+def runs() -> Iterator[Preloaded]:
+    preloaded = Preloaded()
+    yield preloaded
+    preloaded.close()
 
 
 def complaint(ran: Ran) -> str:
@@ -143,12 +134,14 @@ def complaint(ran: Ran) -> str:
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_is_one_line(what: str, runs: dict[str, Future[Ran]], nobody: Listener) -> None:
-    line = complaint(runs[what].result())
-    for words in MISTAKES[what][1]:
+def test_a_mistake_is_one_line(what: str, runs: Preloaded, nobody: Listener, tmp_path: Path) -> None:
+    make, expected = MISTAKES[what]
+    ran = runs.run(tmp_path, "-q", *make(tmp_path, nobody.url))
+    line = complaint(ran)
+    for words in expected:
         assert words in line
     assert "hunter2" not in line
-    assert not (runs[what].result().report / "results.json").exists()
+    assert not (ran.report / "results.json").exists()
     assert nobody.connections == 0
 
 
@@ -169,7 +162,7 @@ def test_a_closed_port(tmp_path: Path) -> None:
     ],
     ids=["html", "json", "redirect", "ssh"],
 )
-def test_what_answers_is_no_sts(tmp_path: Path, answer: bytes, words: str) -> None:
+def test_what_answers_is_no_sts(runs: Preloaded, tmp_path: Path, answer: bytes, words: str) -> None:
     sent: list[Received] = []
 
     def reply(request: Received) -> bytes | None:
@@ -177,7 +170,7 @@ def test_what_answers_is_no_sts(tmp_path: Path, answer: bytes, words: str) -> No
         return answer or None
 
     with Http(reply) as server:
-        line = complaint(run(tmp_path / "report", "-q", f"--target={server.url}"))
+        line = complaint(runs.run(tmp_path, "-q", f"--target={server.url}"))
     assert line.startswith(f"ERROR: --target: {server.url}: ")
     assert words in line
     assert [request.action for request in sent] == ["GetCallerIdentity"]
