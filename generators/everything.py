@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from generators import constraints, messages, responses, written
 from generators.expectation import Expectation
-from specs.contract import load
+from specs.contract import ROOT, load, place_of
+from specs.loader import SpecError
 from specs.model import CheckSpec
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def generate(contract: Contract) -> list[Case]:
     """Derive every case of `contract`.
 
     Raises:
-        ValueError: two cases bear one id, a control does not exist, or a rule has no case.
+        SpecError: two cases bear one id, a control does not exist, or a rule has no case.
     """
     found = [
         *written.cases(contract),
@@ -93,15 +94,19 @@ def _evidenced(case: Case) -> Case:
 
 
 def _check(contract: Contract, found: list[Case]) -> None:
-    by_id = {case.id: case for case in found}
-    if len(by_id) != len(found):
-        seen: set[str] = set()
-        twice = next(case.id for case in found if case.id in seen or seen.add(case.id))  # type: ignore[func-returns-value]
-        raise ValueError(f"two cases bear the id '{twice}'")
+    by_id: dict[str, Case] = {}
+    for case in found:
+        if case.id in by_id:
+            raise _mistake(case.id.rpartition("/")[2], f"two cases bear the id '{case.id}', expected one")
+        by_id[case.id] = case
     lost = next((case for case in found if case.control and case.control not in by_id), None)
     if lost is not None:
-        raise ValueError(f"the control '{lost.control}' of '{lost.id}' does not exist")
+        raise _mistake(lost.control, f"the control '{lost.control}' of '{lost.id}' is no case; expected a case id")
     shown = {rule for case in found for rule in case.rules}
     bare = next((rule for rule in contract.rules if rule not in shown), None)
     if bare is not None:
-        raise ValueError(f"the rule '{bare}' has no case")
+        raise _mistake(bare, f"the rule '{bare}' has no case, expected at least one")
+
+
+def _mistake(needle: str, complaint: str) -> SpecError:
+    return SpecError(f"{place_of(ROOT, needle)}: {complaint}")

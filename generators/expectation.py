@@ -267,7 +267,8 @@ _LITERAL_ESCAPE = re.compile(r"\\([ '\"{}:/,@-])")
 def _check_words(check: CheckSpec) -> str:
     given = check.model_dump(exclude_defaults=True, by_alias=True)
     place = given.pop("at", None) or given.pop("header", None) or ""
-    rest = ", ".join(key if value is True else f"{key} {_shorten(_readable(str(value)))}" for key, value in given.items())
+    words = {key: "" if value is True else f" {_shorten(_readable(str(value)))}" for key, value in given.items()}
+    rest = ", ".join(f"{key}{value}" for key, value in words.items())
     return f"{place} {rest}".strip() or "answered"
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from generators.case import Case, Parameters, Request
 from generators.expectation import Expectation, placeholders
 from generators.plain import NEEDS, incompressible, plain, tag_parameters
-from specs.contract import kebab
+from specs.contract import ROOT, kebab, place_of
+from specs.loader import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,8 @@ def build(contract: Contract, spec: RequestSpec) -> Request:
     for name, value in spec.with_.items():
         if value is None:
             if name not in dict(request.parameters):
-                raise ValueError(f"{spec.operation}: 'with: {{{name}: null}}' takes out what is not there")
+                place = place_of(ROOT, f"{name}: null")
+                raise SpecError(f"{place}: {name} is taken out of {spec.operation}, but is not in its plain request")
             request = request.without(name)
         elif value in LONG_VALUES:
             request = request.with_parameters(*LONG_VALUES[str(value)])

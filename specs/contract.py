@@ -99,13 +99,13 @@ def load(root: Path = ROOT) -> Contract:
     operations = {name: loader.load(root / f"{kebab(name)}.yaml", OperationSpec) for name in OPERATIONS}
     for name, operation in operations.items():
         if operation.operation != name:
-            place = _place(root, f"operation: {operation.operation}", file=f"{kebab(name)}.yaml")
+            place = place_of(root, f"operation: {operation.operation}", file=f"{kebab(name)}.yaml")
             raise loader.SpecError(f"{place}: 'operation': found '{operation.operation}', expected '{name}'")
     data_types = loader.load(root / "data-types.yaml", DataTypesFile).data_types
     refusals = loader.load(root / "refusals.yaml", RefusalsFile).refusals
     for name, times in Counter(refusal.refusal for refusal in refusals).items():
         if times > 1:
-            place = _place(root, f"refusal: {name}", last=True)
+            place = place_of(root, f"refusal: {name}", last=True)
             raise loader.SpecError(f"{place}: found the refusal '{name}' again, expected it once")
     coverage = loader.load(root / "coverage.yaml", CoverageFile)
     common = [("common", rule) for name in RULE_FILES for rule in loader.load(root / name, RulesFile).rules]
@@ -162,7 +162,7 @@ def _rules(
     ]
     for rule in (*derived, *by_hand):
         if rule.id in rules:
-            place = _place(root, f"id: {rule.id}", last=True)
+            place = place_of(root, f"id: {rule.id}", last=True)
             raise loader.SpecError(f"{place}: found the rule id '{rule.id}' again, expected it once")
         also = coverage.also_covers.get(rule.id, ())
         own = (rule.id,) if rule.id in ledger_ids() else ()
@@ -299,7 +299,7 @@ def _output_trait_rules(prefix: str, label: str, member: Member, source: Source)
 def _check_references(contract: Contract, root: Path) -> None:
     """Refuse names that nothing bears: refusals, documents, shapes, operations, rules of coverage.yaml."""
     for needle, complaint in _dangling(contract):
-        raise loader.SpecError(f"{_place(root, needle)}: {complaint}")
+        raise loader.SpecError(f"{place_of(root, needle)}: {complaint}")
 
 
 def _dangling(contract: Contract) -> Iterator[tuple[str, str]]:
@@ -350,7 +350,7 @@ def _shapes(operation: OperationSpec) -> Iterator[str]:
                 yield held.shape
 
 
-def _place(root: Path, needle: str, *, file: str = "*.yaml", last: bool = False) -> str:
+def place_of(root: Path, needle: str, *, file: str = "*.yaml", last: bool = False) -> str:
     """File and line of the first (or last) place where `needle` stands; the folder if there is none."""
     found = [
         f"{path}:{number}"

@@ -1,0 +1,252 @@
+"""Nothing of the user's goes to an endpoint that is not AWS, and no secret of an endpoint into an artifact."""
+
+from __future__ import annotations
+
+import html
+import http.client
+import io
+import json
+import re
+import secrets
+import socket
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from targets.embedded import EmbeddedServer, start_moto
+from tests.servers import Http, Listener, Manner, Ran, Received, Run, Stub, error, http as answer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+WINDOW = 16  # characters: so much of a secret must stand nowhere
+SELECTED = "credentials or duration or tags or sdk or get-access-key-info or token or content-type or layout"
+
+
+class Leaky(Stub):
+    """Tells the secrets that it gave out wherever it can: in messages, headers, HTML, JSON and redirects."""
+
+    def __init__(self) -> None:
+        super().__init__(Manner(answer=self.tell))
+        self.told: set[str] = set()
+
+    def tell(self, request: Received) -> bytes | None:
+        if not self.minted:
+            return None
+        last = self.minted[-1]
+        spoken = f"{last.secret} and {last.token}"
+        given = request.parameters
+        if request.action == "GetAccessKeyInfo":
+            page = f"<html><p title='{html.escape(spoken)}'>{quote(last.token, safe='')}</p></html>"
+            return self._said("html", answer_of(200, page, {"x-leak": spoken, "content-type": "text/html"}))
+        if given.get("DurationSeconds") in {"0", "899", "abc"}:
+            body = error("ValidationError", f"DurationSeconds wrong for {spoken}")
+            return self._said("message", answer_of(400, body, {"x-amzn-leak": quote(last.token)}))
+        if "Tags.member.1.Key" in given:
+            body = json.dumps({"message": spoken, "escaped": spoken.replace("/", "\\/")})
+            return self._said("json", answer_of(418, body, {"location": f"/?{quote(spoken)}"}))
+        if request.headers.get("accept") == "application/json":
+            return self._said("code", answer_of(400, error(last.token, last.secret)))
+        return None
+
+    def _said(self, how: str, answer: bytes) -> bytes:
+        self.told.add(how)
+        return answer
+
+
+def traces(text: str, told: Iterable[str]) -> set[str]:
+    """Return the pieces of secrets that stand in `text`."""
+    pieces = {secret[n : n + WINDOW] for secret in told for n in range(len(secret) - WINDOW + 1)}
+    runs = re.finditer(rf"[\w+/=%-]{{{WINDOW},}}", text)
+    found = ((run[0], n) for run in runs for n in range(len(run[0]) - WINDOW + 1))
+    return {whole[n : n + WINDOW] for whole, n in found} & pieces
+
+
+def artifacts(ran: Ran) -> dict[str, str]:
+    """Return what a run leaves behind, by name."""
+    files = sorted(path for path in ran.report.parent.rglob("*") if path.is_file())
+    texts = {path.name: path.read_text(encoding="utf-8") for path in files}
+    return texts | {"what it printed": ran.output}
+
+
+def test_traces_are_found() -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    assert traces(f"x{secret}y", [secret])
+    assert traces(f"<{secret[10:26]}>", [secret]) == {secret[10:26]}
+    assert not traces(secret[:15], [secret])
+
+
+class Canaries:
+    """What a user's environment holds that is nobody's business."""
+
+    def __init__(self, folder: Path, proxy: Listener, elsewhere: Listener) -> None:
+        self.folder = folder
+        self.words = {name: f"CANARY{secrets.token_hex(12)}" for name in ("id", "key", "token", "profile", "file")}
+        (folder / ".aws").mkdir(parents=True)
+        keys = "\n".join(f"aws_{part} = {self.words['file']}" for part in ("access_key_id", "secret_access_key"))
+        for name in ("default", self.words["profile"]):
+            for file, head in (("credentials", name), ("config", f"profile {name}")):
+                with (folder / ".aws" / file).open("a", encoding="utf-8") as config:
+                    config.write(f"[{head}]\n{keys}\nendpoint_url = {elsewhere.url}\nregion = eu-north-1\n")
+        self.environment = {
+            "HOME": str(folder),
+            "AWS_ACCESS_KEY_ID": self.words["id"],
+            "AWS_SECRET_ACCESS_KEY": self.words["key"],
+            "AWS_SESSION_TOKEN": self.words["token"],
+            "AWS_PROFILE": self.words["profile"],
+            "AWS_ENDPOINT_URL": elsewhere.url,
+            "AWS_ENDPOINT_URL_STS": elsewhere.url,
+            "AWS_REGION": "eu-north-1",
+            "HTTP_PROXY": proxy.url,
+            "http_proxy": proxy.url,
+            "ALL_PROXY": proxy.url,
+        }
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Listener]:
+    with Listener() as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def canaries(tmp_path_factory: pytest.TempPathFactory, proxy: Listener, elsewhere: Listener) -> Canaries:
+    return Canaries(tmp_path_factory.mktemp("home"), proxy, elsewhere)
+
+
+@pytest.fixture(scope="module")
+def leaky() -> Iterator[Leaky]:
+    with Leaky() as stub:
+        yield stub
+
+
+def reported(folder: Path, url: str, environment: dict[str, str], *more: str) -> Ran:
+    """Run the suites with every kind of report there is."""
+    kinds = (f"--junitxml={folder / 'junit.xml'}", f"--alluredir={folder / 'allure'}", "-rA", "-vv", "--showlocals")
+    return Run(folder / "report", f"--target={url}", *kinds, *more, environment=environment).wait()
+
+
+@pytest.fixture(scope="module", params=["one process", "two workers"])
+def leaked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, leaky: Leaky, canaries: Canaries
+) -> Ran:
+    workers = ("-n", "2") if request.param == "two workers" else ()
+    leaky.told.clear()
+    return reported(
+        tmp_path_factory.mktemp("leaked"), leaky.url, canaries.environment, "-k", SELECTED, *workers
+    )
+
+
+def test_the_run_is_worth_looking_at(leaked: Ran, leaky: Leaky) -> None:
+    assert leaked.status == pytest.ExitCode.TESTS_FAILED
+    assert leaky.told == {"html", "message", "json", "code"}
+    assert len(leaky.minted) > 50
+    assert {"deviates", "conforms"} <= set(leaked.verdicts.values())
+    names = artifacts(leaked).keys()
+    assert {"results.json", "index.html", "junit.xml"} <= names
+    assert any(name.endswith("-attachment.txt") for name in names)
+
+
+def test_canaries_are_in_no_request(leaked: Ran, leaky: Leaky, canaries: Canaries) -> None:
+    assert leaked.results.cases
+    sent = b"".join(request.raw for request in leaky.received)
+    assert b"Credential=test/" in sent  # what is sent instead
+    for word in canaries.words.values():
+        assert word.encode() not in sent
+    assert b"eu-north-1" not in sent
+
+
+def test_canaries_are_in_no_artifact(leaked: Ran, canaries: Canaries) -> None:
+    for name, text in artifacts(leaked).items():
+        assert "CANARY" not in text, name
+
+
+def test_neither_proxy_nor_endpoint_of_the_environment_is_used(
+    leaked: Ran, proxy: Listener, elsewhere: Listener
+) -> None:
+    assert leaked.cases["common.sdk.success/get-caller-identity"].exchange is not None
+    assert (proxy.connections, elsewhere.connections) == (0, 0)
+
+
+def test_no_secret_of_the_endpoint_is_in_an_artifact(leaked: Ran, leaky: Leaky) -> None:
+    told = [text for minted in leaky.minted for text in (minted.secret, minted.token)]
+    for name, text in artifacts(leaked).items():
+        assert not traces(text, told), name
+
+
+def test_what_is_no_secret_stays(leaked: Ran, leaky: Leaky) -> None:
+    text = artifacts(leaked)["results.json"]
+    assert "<redacted>" in text
+    assert "DurationSeconds wrong for <redacted>" in text
+    assert leaky.minted[3].key_id in text
+
+
+class Forwarding(Http):
+    """Stands between the suites and an endpoint, and keeps what is answered."""
+
+    def __init__(self, port: int) -> None:
+        self.port_behind = port
+        self.answers: list[str] = []
+        super().__init__()
+
+    def answer(self, request: Received) -> bytes | None:
+        with socket.create_connection(("127.0.0.1", self.port_behind)) as connection:
+            connection.sendall(request.raw)
+            response = http.client.HTTPResponse(connection, method=request.method)
+            response.begin()
+            body = response.read()
+        self.answers.append(body.decode("utf-8", errors="replace"))
+        headers = {name: value for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP}
+        return answer_of(response.status, body, headers, request=request)
+
+
+HOP_BY_HOP = {"content-length", "transfer-encoding", "connection"}
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[EmbeddedServer]:
+    server = start_moto()
+    server.ready()
+    yield server
+    server.stop()
+
+
+def test_no_secret_of_moto_is_in_an_artifact(moto: EmbeddedServer, tmp_path: Path, canaries: Canaries) -> None:
+    with Forwarding(moto.port) as between:
+        ran = reported(tmp_path, between.url, canaries.environment, "-k", "credentials or sdk or tags")
+    told = {
+        html.unescape(secret)
+        for text in between.answers
+        for secret in re.findall(r"<(?:SecretAccessKey|SessionToken)>\s*([^<]+?)\s*<", text)
+    }
+    assert len(told) > 20
+    assert ran.results.complete
+    for name, text in artifacts(ran).items():
+        assert not traces(text, told), name
+        assert "CANARY" not in text, name
+
+
+def test_a_traceback_holds_no_secret(tmp_path: Path) -> None:
+    """--showlocals prints what is in reach of a failing test: the session with its credentials."""
+    probe = tmp_path / "suites_probe.py"
+    probe.write_text(
+        "def test_it(sts):\n    target, estate, redactor = sts.target, sts.estate, sts.redactor\n    assert not estate\n",
+        encoding="utf-8",
+    )
+    with Stub() as stub:
+        ran = Run(
+            tmp_path / "report", f"--target={stub.url}", "-vv", "--showlocals", "--rootdir=.", "suites",
+            str(probe), "-k", "test_it or get-access-key-info",
+        ).wait()  # fmt: skip
+        told = [text for minted in stub.minted for text in (minted.secret, minted.token)]
+    assert "assert not estate" in ran.output or "estate " in io.StringIO(ran.output).read()
+    assert told
+    assert not traces(ran.output, told)
