@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         ours.start(())
     elif not config.getoption("numprocesses", None):
         _prepare(config)
+        # Items and cases live to the end: nothing of them is garbage that is worth looking for while sending.
+        gc.collect()
+        gc.freeze()
         ours.start(ids)
 
 

@@ -88,6 +88,7 @@ class Runner:
         self._outcomes: dict[str, asyncio.Task[_Outcome]] = {}
         self._verdicts: dict[str, asyncio.Task[CaseResult]] = {}
         self._records: dict[int, ExchangeRecord] = {}
+        self._commands: dict[int, str] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._unanswered = 0
         self._dead = ""
@@ -122,10 +123,9 @@ class Runner:
     # Verdicts
 
     async def _verdict(self, order: int, case: Case) -> CaseResult:
-        expected = self._redactor.clean(case.expectation.describe())
         base = CaseResult(
             id=case.id, rules=case.rules, operation=case.operation, theme=case.theme, level=case.level.value,
-            verdict="untestable", expected=expected, control=case.control,
+            verdict="untestable", expected=case.expectation.describe(), control=case.control,
         )  # fmt: skip
         unsupported = self._unsupported(case)
         if unsupported:
@@ -133,7 +133,9 @@ class Runner:
         lacking = self._lacking(case)
         if lacking:
             return base.model_copy(update={"reason": lacking})
-        outcome, control = await asyncio.gather(self._outcome(order, case), self._control(order, case))
+        looking = self._look(order, case)
+        control = await self._control(order, case)
+        outcome = looking.result() if looking.done() else await asyncio.shield(looking)
         if outcome.exchange.answer is None:
             decision = Decision("inconclusive", f"no answer: {outcome.exchange.failure}")
             return self._result(case, base, outcome, decision)
@@ -207,7 +209,6 @@ class Runner:
         return decision
 
     def _result(self, case: Case, base: CaseResult, outcome: _Outcome, decision: Decision) -> CaseResult:
-        sent = outcome.exchange.sent
         return base.model_copy(
             update={
                 "verdict": decision.verdict,
@@ -215,19 +216,30 @@ class Runner:
                 "received": self._redactor.clean(outcome.judgement.received),
                 "follows": tuple(a.value for a in outcome.judgement.follows),
                 "exchange": self._record(outcome.exchange),
-                "reproduce": self._redactor.clean(command(case, sent, self._target)),
+                "reproduce": self._command(case, outcome.exchange.sent),
             }
         )
+
+    def _command(self, case: Case, sent: Prepared) -> str:
+        """Word the command that sends a request again, once for all cases that share the exchange."""
+        known = self._commands.get(id(sent))
+        if known is None or known.startswith("pytest "):  # which names the case
+            known = self._commands[id(sent)] = self._redactor.clean(command(case, sent, self._target))
+        return known
 
     # Exchanges
 
     async def _outcome(self, order: int, case: Case) -> _Outcome:
-        """Judge a case's own answer, once however many ask for it."""
+        task = self._look(order, case)
+        return task.result() if task.done() else await asyncio.shield(task)
+
+    def _look(self, order: int, case: Case) -> asyncio.Task[_Outcome]:
+        """Begin to judge a case's own answer, once however many ask for it."""
         task = self._outcomes.get(case.id)
         if task is None:
             task = self._loop.create_task(self._first_look(order, case))
             self._outcomes[case.id] = task
-        return await asyncio.shield(task)
+        return task
 
     async def _first_look(self, order: int, case: Case) -> _Outcome:
         return await self._judged(case, await self._exchange(order, case, attempt=0))

@@ -20,7 +20,7 @@ from reports.model import CaseResult, GoneDeviation, Results, Rule, Run, Source
 from reports.model import Target as TargetRecord
 from reports.summary import render_table
 from reports.text import visible
-from reports.writer import ResultsWriter, read_results
+from reports.writer import ResultsWriter
 from specs.contract import load
 from suites.baseline import Baseline, read_baseline, update_baseline
 from suites.runner import Limits, Runner
@@ -234,7 +234,8 @@ class Report:
         self.path = options.report / "results.json"
         self.page = options.report / "index.html"
         target = session.target
-        run = Run(
+        self._rules = tuple(_rule_records())
+        self._run = Run(
             suite_version=SUITE_VERSION,
             contract=load().hash,
             started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -248,7 +249,7 @@ class Report:
             command=session.redactor.clean(command),
         )
         self._results: list[CaseResult] = []
-        self._writer = ResultsWriter(self.path, run, _rule_records(), tuple(session.estate.unsupported))
+        self._writer = ResultsWriter(self.path, self._run, self._rules, tuple(session.estate.unsupported))
 
     def add(self, result: CaseResult) -> None:
         """Keep a verdict, on disk at once."""
@@ -258,9 +259,13 @@ class Report:
     def finish(self) -> Results:
         """Complete results.json, render the page, write the baseline if asked to."""
         gone = self._session.baseline.gone(self._results)
-        self._writer.finish([GoneDeviation(id=name, reason=reason) for name, reason in gone.items()])
+        deviations = [GoneDeviation(id=name, reason=reason) for name, reason in gone.items()]
+        self._writer.finish(deviations)
         self._writer.close()
-        results = read_results(self.path)
+        results = Results(
+            run=self._run, rules=self._rules, unsupported=tuple(self._session.estate.unsupported),
+            cases=tuple(self._results), gone=tuple(deviations), complete=True,
+        )  # fmt: skip
         write_page(results, self.page)
         path = self._session.baseline.path
         if self._options.update_baseline and path is not None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 REDACTED = "<redacted>"
 _SHORTEST = 12  # characters; shorter texts are no secrets of STS, and would redact half the report
+_PIECE = 12  # characters by which a secret is recognised
+_STRIDE = 8  # of a text only every eighth position is looked up: a secret's pieces are known at eight offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,15 @@ _SECRET_FIELDS = re.compile(
     re.VERBOSE,
 )
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]{16,}")
-_RUN = re.compile(rf"[^\s<>\"'&,;(){{}}\[\]]{{{_SHORTEST},}}")
 
 
 class Redactor:
     """Replaces every secret value that was ever seen, whatever the text is and wherever it stands."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        # By the first characters of each secret: a look-up a position, however many secrets there are.
-        self._by_start: dict[str, list[str]] = {}
+        # Pieces of secrets with their offsets: the cost of a text does not grow with the number of secrets.
+        self._pieces: dict[str, list[tuple[str, int]]] = {}
+        self._short: list[str] = []  # too short to have eight pieces; longest first
         self._known: set[str] = set()
         for secret in secrets:
             self.add(secret)
@@ -59,10 +61,17 @@ class Redactor:
             json.dumps(secret)[1:-1],
             secret.replace("/", "\\/"),
         }:
-            bucket = self._by_start.setdefault(spelling[:_SHORTEST], [])
-            if spelling not in bucket:
-                bucket.append(spelling)
-                bucket.sort(key=len, reverse=True)
+            self._index(spelling)
+
+    def _index(self, spelling: str) -> None:
+        if len(spelling) < _PIECE + _STRIDE - 1:
+            self._short = sorted({*self._short, spelling}, key=len, reverse=True)
+            return
+        for offset in range(_STRIDE):
+            bucket = self._pieces.setdefault(spelling[offset : offset + _PIECE], [])
+            if (spelling, offset) not in bucket:
+                bucket.append((spelling, offset))
+                bucket.sort(key=lambda entry: len(entry[0]), reverse=True)
 
     def learn(self, text: str) -> None:
         """Remember the secrets that an answer carries."""
@@ -75,8 +84,11 @@ class Redactor:
 
     def clean(self, text: str) -> str:
         """Return `text` without any known secret, and without signatures."""
-        text = _SIGNATURE.sub(rf"\1{REDACTED}", text)
-        if not self._by_start:
+        if "Signature=" in text:
+            text = _SIGNATURE.sub(rf"\1{REDACTED}", text)
+        for secret in self._short:
+            text = text.replace(secret, REDACTED)
+        if len(text) < _PIECE or not self._pieces:
             return text
         parts: list[str] = []
         done = 0
@@ -87,14 +99,13 @@ class Redactor:
         return "".join((*parts, text[done:])) if done else text
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        starts = self._by_start
-        for run in _RUN.finditer(text):
-            position, end = run.start(), run.end() - _SHORTEST
-            while position <= end:
-                bucket = starts.get(text[position : position + _SHORTEST])
-                hit = next((s for s in bucket if text.startswith(s, position)), None) if bucket else None
-                if hit is not None:
-                    yield position, len(hit)
-                    position += len(hit)
-                else:
-                    position += 1
+        """Yield start and length of every secret in `text`, from left to right."""
+        pieces, position, end = self._pieces, 0, len(text) - _PIECE
+        while position <= end:
+            for secret, offset in pieces.get(text[position : position + _PIECE], ()):
+                start = position - offset
+                if start >= 0 and text.startswith(secret, start):
+                    yield start, len(secret)
+                    position = start + len(secret) - _STRIDE
+                    break
+            position += _STRIDE

@@ -43,6 +43,7 @@ class SdkClients:
         self._estate = estate
         self._timeout = timeout
         self._clients: dict[str, Any] = {}
+        self._session: Any = None
         self._one_at_a_time = asyncio.Lock()
 
     async def call(self, case: Case, wire: Client) -> Exchange:
@@ -58,7 +59,10 @@ class SdkClients:
 
     def _client(self, caller: str) -> Any:
         if caller not in self._clients:
-            self._clients[caller] = _make_client(self._target, self._estate.callers[caller], self._timeout)
+            if self._session is None:
+                self._session = _make_session()
+            keys = self._estate.callers[caller]
+            self._clients[caller] = _make_client(self._session, self._target, keys, self._timeout)
         return self._clients[caller]
 
     def _request(self, client: Any, case: Case) -> Exchange:
@@ -165,9 +169,9 @@ def _client_error(error: Any, answer: Answer | None) -> str:
     return f"boto3 reads the code {code!r} from the answer"[:300]
 
 
-def _make_client(target: Target, keys: Credentials, timeout: float) -> Any:
+def _make_session() -> Any:
+    """Make a session that reads nothing of the user's."""
     import boto3  # noqa: PLC0415 - a quarter of a second, for a few cases
-    from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
     nothing = (None, None, None, None)
@@ -180,6 +184,12 @@ def _make_client(target: Target, keys: Credentials, timeout: float) -> Any:
             "ignore_configured_endpoint_urls": (None, None, True, None),
         }
     )
+    return boto3.Session(botocore_session=session)
+
+
+def _make_client(session: Any, target: Target, keys: Credentials, timeout: float) -> Any:
+    from botocore.config import Config  # noqa: PLC0415 - with boto3
+
     config = Config(
         parameter_validation=False,
         retries={"total_max_attempts": 1},
@@ -188,7 +198,7 @@ def _make_client(target: Target, keys: Credentials, timeout: float) -> Any:
         read_timeout=timeout,
         signature_version="v4",
     )
-    return boto3.Session(botocore_session=session).client(
+    return session.client(
         "sts",
         region_name=target.region,
         endpoint_url=target.endpoint.url,

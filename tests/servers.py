@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -358,6 +358,7 @@ class Stub(Http):
             made = {"User": {"Arn": USER_ARN, "UserId": user_id(USER_ARN)}}
         elif action == "CreateAccessKey":
             keys = mint(USER_ARN, "AKIASTUBSTUBSTUB0001")
+            keys = replace(keys, token=keys.secret)  # long-term keys have none
             self.minted.append(keys)
             made = {"AccessKey": {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}}
         elif action == "CreateRole":
