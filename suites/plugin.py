@@ -116,7 +116,7 @@ def pytest_configure_node(node: Any) -> None:
         node.workerinput["sts"] = worker_input(session)
 
 
-def _prepare(config: pytest.Config) -> None:
+def _prepare(config: pytest.Config, ids: list[str] | None = None) -> None:
     from suites.session import Report  # noqa: PLC0415
     from targets.embedded import EmbeddedServerError  # noqa: PLC0415
     from targets.provision import NotAnSts  # noqa: PLC0415
@@ -125,7 +125,7 @@ def _prepare(config: pytest.Config) -> None:
     try:
         session.prepare()
         command = " ".join(map(str, config.invocation_params.args))
-        config.stash[_report] = Report(config.stash[_options], session, command)
+        config.stash[_report] = Report(config.stash[_options], session, command, ids)
     except (NotAnSts, EmbeddedServerError) as error:
         raise pytest.UsageError(f"--target: {error}") from None
     except OSError as error:
@@ -171,7 +171,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if _is_worker(config):
         ours.start(())
     elif not config.getoption("numprocesses", None):
-        _prepare(config)
+        _prepare(config, ids)
         # Items and cases live to the end: nothing of them is garbage that is worth looking for while sending.
         gc.collect()
         gc.freeze()

@@ -227,14 +227,15 @@ def worker_session(text: str) -> Session:
 class Report:
     """The results of a run: written as they come, rendered at the end."""
 
-    def __init__(self, options: Options, session: Session, command: str) -> None:
+    def __init__(self, options: Options, session: Session, command: str, ids: Sequence[str] | None = None) -> None:
+        """Open the files. `ids` are the selected cases, None for all of them."""
         self._options = options
         self._session = session
         options.report.mkdir(parents=True, exist_ok=True)
         self.path = options.report / "results.json"
         self.page = options.report / "index.html"
         target = session.target
-        self._rules = tuple(_rule_records())
+        self._rules = tuple(_rule_records(ids))
         self._run = Run(
             suite_version=SUITE_VERSION,
             contract=load().hash,
@@ -282,8 +283,10 @@ def _shown(path: Path | None) -> str:
     return path.name if path is not None else ""
 
 
-def _rule_records() -> list[Rule]:
+def _rule_records(ids: Sequence[str] | None) -> list[Rule]:
     contract = load()
+    wanted = None if ids is None else set(ids)
+    shown = {rule for case in everything.cases() if wanted is None or case.id in wanted for rule in case.rules}
     return [
         Rule(
             id=rule.id, statement=rule.statement, operation=rule.operation, theme=rule.theme,
@@ -292,6 +295,7 @@ def _rule_records() -> list[Rule]:
             ledger=rule.ledger,
         )
         for rule in contract.rules.values()
+        if rule.id in shown
     ]  # fmt: skip
 
 

@@ -94,11 +94,12 @@ def checkout(tmp_path: Path) -> Path:
     programs.mkdir(parents=True)
     python, make = shlex.quote(sys.executable), shlex.quote(shutil.which("make") or "make")
     for name, command in (
-        ("python", f'{python} "$@"'),
-        ("pytest", f'{python} -m pytest -k {FEW} "$@"'),
-        ("make", f'{make} -n "$@"'),
-    ):
-        (programs / name).write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
+        ("python", f'exec {python} "$@"'),
+        ("pytest", f'case " $* " in *" -k "* | *" -m "*) ;; *) set -- -k {FEW} "$@" ;; esac\n'
+                   f'exec {python} -m pytest "$@"'),
+        ("make", f'exec {make} -n "$@"'),
+    ):  # fmt: skip
+        (programs / name).write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
         (programs / name).chmod(0o755)
     (programs / "activate").write_text("hash -r\n", encoding="utf-8")
     return copy
