@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from generators.case import Case
-    from specs.model import BackedAnswer, CheckSpec
+    from specs.model import AnswerSpec, CheckSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,7 @@ def _replies(cases: list[Case], estate: Estate) -> Iterable[Reply]:
         yield 200, headers, sample(layout), 0
 
 
-def _refusal(
-    backed: BackedAnswer, headers: list[tuple[str, str]], message: str | None, layouts: list[str]
-) -> Reply:
+def _refusal(backed: AnswerSpec, headers: list[tuple[str, str]], message: str | None, layouts: list[str]) -> Reply:
     if backed.code is None:
         return backed.status, headers, sample(layouts[0]) if layouts else "", 0
     return backed.status, headers, canned.refusal(backed.code, message), 0
@@ -175,7 +173,7 @@ def _sample(node: tuple[Any, Any]) -> str:
     if kind == "SUBPATTERN":
         return "".join(map(_sample, value[3]))
     if kind in {"MAX_REPEAT", "MIN_REPEAT"}:
-        return "".join(map(_sample, value[2])) * value[0]
+        return "".join(map(_sample, value[2])) * int(value[0])
     return "" if kind in {"AT", "ASSERT", "ASSERT_NOT"} else "x"
 
 
@@ -185,4 +183,4 @@ def _member(node: tuple[Any, Any]) -> str:
         return chr(value[0])
     if kind == "CATEGORY":
         return {"CATEGORY_DIGIT": "1", "CATEGORY_SPACE": " "}.get(str(value), "x")
-    return chr(value) if kind == "LITERAL" else "x"
+    return chr(int(value)) if kind == "LITERAL" else "x"

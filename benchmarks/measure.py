@@ -76,14 +76,14 @@ def schemathesis(python: Path, server: Server, folder: Path, count: int) -> Meas
     command = [str(python.parent / "schemathesis"), "run", str(_PEERS / "openapi.yaml"), "--url", server.url]
     command += ["--phases", "fuzzing", "--mode", "positive", "--workers", "1", "--max-examples", str(count)]
     command += ["--checks", "granted", "--generation-deterministic", "--generation-database", "none", "--no-color"]
-    settings = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(_PEERS)}
+    settings = {"SCHEMATHESIS_HOOKS": "benchmarks.peers.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
     return _with_cases(_run(server, command, folder=folder, settings=settings), count)
 
 
 def tavern(python: Path, server: Server, folder: Path, count: int) -> Measured:
     """Let tavern run one stage, parametrized `count` times."""
-    settings = {"PYTHONPATH": str(_PEERS)}
-    write = "import sys, tavern_hooks; sys.stdout.write(tavern_hooks.stage(sys.argv[1], int(sys.argv[2])))"
+    settings = {"PYTHONPATH": str(ROOT)}
+    write = "import sys; from benchmarks.peers.tavern_hooks import stage; print(stage(sys.argv[1], int(sys.argv[2])))"
     made = subprocess.run(
         [str(python), "-c", write, server.url, str(count)],
         env=_environment(settings), capture_output=True, text=True, check=True,

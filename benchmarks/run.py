@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _suite(runs: int, folder: Path) -> Results:
-    """The whole suite at two stubs, with and without delay, and the same requests bare."""
+    """Measure the whole suite at two stubs, with and without delay, and the same requests bare."""
     told = folder / "answers.json"
     with Server() as server:
         made = answers.make(server.url, told)
@@ -82,7 +82,7 @@ def _kept(server: Server, folder: Path, mode: str) -> tuple[Path, int]:
 
 
 def _peers(runs: int, folder: Path, environments: Path | None) -> Results:
-    """One operation, by every tool, in two sizes."""
+    """Measure one operation, by every tool, in two sizes."""
     pythons = {tool: _python(environments, tool) for tool in ("schemathesis", "tavern")} if environments else {}
     with Server() as server:
         jobs: dict[str, Callable[[], Measured]] = {}

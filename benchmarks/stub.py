@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import json
 import re
@@ -200,10 +201,8 @@ def main() -> None:
     if options.answers is not None:
         answers = {name: tuple(reply) for name, reply in json.loads(options.answers.read_text()).items()}
     gc.freeze()
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(Stub(delay=options.delay_ms / 1000, answers=answers)))
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from benchmarks.measure import Measured
@@ -106,12 +106,12 @@ def _aims(results: Results) -> str:
 
 
 def _rate_ratio(results: Results, mode: str) -> float:
-    """The suite's cases a second to the bare loop's requests a second, round by round."""
+    """Compare the suite's cases a second to the bare loop's requests a second, round by round."""
     return _ratio(results[f"suite, {mode}"], results[f"bare, {mode}"], _rate)
 
 
 def _request_ratio(results: Results, mode: str) -> float:
-    """How long the bare loop takes to how long the suite takes for the same requests."""
+    """Compare how long the bare loop takes to how long the suite takes for the same requests."""
     return _ratio(results[f"bare, {mode}"], results[f"suite, {mode}"], _work)
 
 
@@ -151,10 +151,10 @@ def _requests(run: Measured) -> float:
     return run.requests
 
 
-def _met(reached: bool) -> str:  # noqa: FBT001 - a truth put in words
+def _met(reached: bool) -> str:
     return "yes" if reached else "no"
 
 
-def _markdown(title: str, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _markdown(title: str, titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"### {title}", "", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
     return "\n".join((*lines, *(f"| {' | '.join(row)} |" for row in rows)))

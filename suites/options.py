@@ -28,7 +28,7 @@ class Options:
     baseline: Path | None  # None: the target's own
     no_baseline: bool  # --baseline ''
     update_baseline: bool
-    in_flight: int
+    in_flight: int | None  # None: the target's own
     max_rate: float | None  # requests a second; None: the target's own
     timeout: float
     plan: Path | None
@@ -71,9 +71,8 @@ def read_options(config: pytest.Config) -> Options:
         raise OptionError("--plan sends nothing, so --update-baseline has nothing to write; give one of them")
     if plan is not None and _workers(config):
         raise OptionError("--plan and -n: a plan is written by one process; leave -n out")
-    aws = get("target") == "aws"
-    in_flight = get("in_flight") if get("in_flight") is not None else (4 if aws else 64)
-    if not 1 <= in_flight <= 1024:  # noqa: PLR2004 - a connection each
+    in_flight = get("in_flight")
+    if in_flight is not None and not 1 <= in_flight <= 1024:  # noqa: PLR2004 - a connection each
         raise OptionError(f"--in-flight {in_flight}: expected a whole number from 1 to 1024")
     max_rate = get("max_rate")
     if max_rate is not None and not 0 < max_rate < float("inf"):

@@ -139,8 +139,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if options is None or options.plan is None:
         return
     from suites.plan import plan  # noqa: PLC0415
+    from targets.target import TargetError, points_at_aws  # noqa: PLC0415
 
-    text = plan(_case_ids(items), restrain=options.target == "aws")
+    try:
+        text = plan(_case_ids(items), restrain=points_at_aws(options.target))
+    except TargetError as error:
+        raise pytest.UsageError(f"--target: {error}") from None
     if str(options.plan) == "-":
         sys.stdout.write(text)
     else:

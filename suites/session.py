@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from suites.options import Options
 
 SUITE_VERSION = "0.1.0"
-_AWS_RATE = 10.0  # requests a second, unless the user says otherwise
+# Unless the user says otherwise: requests under way at once, and begun a second (0 for no limit).
+_AWS_LIMITS = (4, 10.0)
+_LIMITS = (64, 0.0)
 
 
 @dataclass
@@ -166,8 +168,8 @@ def open_session(options: Options, *, workers: int = 1) -> Session:
         if target.server is not None:
             target.server.stop()
         raise
-    rate = options.max_rate if options.max_rate is not None else _AWS_RATE if target.endpoint.is_aws else 0.0
-    in_flight = options.in_flight or (4 if target.endpoint.is_aws else 64)
+    in_flight, rate = _AWS_LIMITS if target.endpoint.is_aws else _LIMITS
+    in_flight, rate = options.in_flight or in_flight, options.max_rate or rate
     limits = Limits(max(1, in_flight // workers), rate / workers, options.timeout)
     session = Session(target, limits, baseline, options.fail_on)
     for keys in (target.credentials, target.user):

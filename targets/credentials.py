@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 REDACTED = "<redacted>"
-_SHORTEST = 12  # characters; shorter texts are no secrets of STS, and would redact half the report
+_SHORTEST = 8  # characters; shorter texts are no secrets of STS, and would redact half the report
 _PIECE = 12  # characters by which a secret is recognised
 _STRIDE = 8  # of a text only every eighth position is looked up: a secret's pieces are known at eight offsets
 

@@ -63,8 +63,30 @@ def resolve(given: str, *, region: str | None = None, provision: bool = False) -
             return _from_url(given, region, provision=provision)
     except (EndpointError, SpecError) as error:
         raise TargetError(str(error)) from None
+    raise _unknown(given)
+
+
+def points_at_aws(given: str) -> bool:
+    """Tell whether `given` means AWS itself, without asking for credentials or starting anything.
+
+    Raises:
+        TargetError: it means nothing.
+    """
+    try:
+        if given.endswith((".yaml", ".yml")):
+            return parse_endpoint(read_target_file(Path(given)).endpoint).is_aws
+        if "://" in given:
+            return parse_endpoint(given).is_aws
+    except (EndpointError, SpecError) as error:
+        raise TargetError(str(error)) from None
+    if given != "aws" and given not in EMBEDDED:
+        raise _unknown(given)
+    return given == "aws"
+
+
+def _unknown(given: str) -> TargetError:
     names = ", ".join(sorted(EMBEDDED))
-    raise TargetError(
+    return TargetError(
         f"'{given}' is no target; expected a URL (http://127.0.0.1:4566), aws, a name ({names}) or a .yaml file"
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import schemathesis
 
-from signing import check, signed  # beside this file, on the tool's path
+from benchmarks.peers.signing import check, signed
 
 
 class _Sign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from signing import check, members, signed  # beside this file, on the tool's path
+from benchmarks.peers.signing import check, members, signed
 
 
 def headers(url: str, seconds: str) -> dict[str, str]:
@@ -35,9 +35,9 @@ stages:
 {data}
         DurationSeconds: "{{seconds}}"
       headers:
-        $ext: {{function: tavern_hooks:headers, extra_kwargs: {{url: {url}/, seconds: "{{seconds}}"}}}}
+        $ext: {{function: benchmarks.peers.tavern_hooks:headers, extra_kwargs: {{url: {url}/, seconds: "{{seconds}}"}}}}
     response:
       status_code: 200
       verify_response_with:
-        - function: tavern_hooks:granted
+        - function: benchmarks.peers.tavern_hooks:granted
 """

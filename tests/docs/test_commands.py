@@ -93,12 +93,12 @@ def checkout(tmp_path: Path) -> Path:
     programs = copy / ".venv" / "bin"
     programs.mkdir(parents=True)
     python, make = shlex.quote(sys.executable), shlex.quote(shutil.which("make") or "make")
+    few = f'case " $* " in *" -k "* | *" -m "*) ;; *) set -- -k {FEW} "$@" ;; esac'
     for name, command in (
         ("python", f'exec {python} "$@"'),
-        ("pytest", f'case " $* " in *" -k "* | *" -m "*) ;; *) set -- -k {FEW} "$@" ;; esac\n'
-                   f'exec {python} -m pytest "$@"'),
+        ("pytest", f'{few}\nexec {python} -m pytest "$@"'),
         ("make", f'exec {make} -n "$@"'),
-    ):  # fmt: skip
+    ):
         (programs / name).write_text(f"#!/bin/sh\n{command}\n", encoding="utf-8")
         (programs / name).chmod(0o755)
     (programs / "activate").write_text("hash -r\n", encoding="utf-8")
