@@ -27,6 +27,7 @@ lint: $(READY)  ## ruff and mypy
 	@$(RUN) mypy
 
 setup: $(READY)  ## set up .venv
+	@:
 
 $(READY): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: found no $(PYTHON); install Python 3.11 or later" >&2; exit 1; }

@@ -80,6 +80,12 @@ def _result(action: str, given: dict[str, str]) -> dict[str, Tree]:
         "CreateAccessKey": {
             "AccessKey": {"AccessKeyId": ACCESS_KEY_ID, "Status": "Active", "SecretAccessKey": SECRET_ACCESS_KEY}
         },
+        "CreatePolicy": {
+            "Policy": {
+                "PolicyName": given.get("PolicyName", "stub"),
+                "Arn": f"arn:aws:iam::{ACCOUNT}:policy{given.get('Path', '/')}{given.get('PolicyName', 'stub')}",
+            }
+        },
         "CreateRole": {"Role": {"RoleId": ROLE_ID, "Arn": ROLE_ARN}},
     }
     return made.get(action, {})

@@ -91,10 +91,21 @@ def _peers(runs: int, folder: Path, environments: Path | None) -> Results:
             bare.write(path, [_assume_role(number) for number in range(size)])
             jobs[f"bare, {size}"] = lambda path=path, size=size: measure.bare(server, path, size)  # type: ignore[misc]
             jobs[f"boto3, {size}"] = lambda size=size: measure.boto3_loop(server, size)  # type: ignore[misc]
-            for tool, python in pythons.items():
-                run = measure.schemathesis if tool == "schemathesis" else measure.tavern
-                jobs[f"{tool}, {size}"] = lambda run=run, python=python, size=size: run(python, server, folder, size)  # type: ignore[misc]
+            if pythons:
+                jobs |= _tools(pythons, server, folder, size)
         return _rounds(jobs, runs)
+
+
+def _tools(pythons: dict[str, Path], server: Server, folder: Path, size: int) -> dict[str, Callable[[], Measured]]:
+    """Return the jobs of tools that are no part of this project."""
+    generates, parametrizes = pythons["schemathesis"], pythons["tavern"]
+    return {
+        f"schemathesis, {size}": lambda: measure.schemathesis(generates, server, folder, size, "openapi.yaml"),
+        f"schemathesis fixed, {size}": lambda: measure.schemathesis(
+            generates, server, folder, size, "openapi-fixed.yaml"
+        ),
+        f"tavern, {size}": lambda: measure.tavern(parametrizes, server, folder, size),
+    }
 
 
 def _assume_role(number: int) -> tuple[str, str]:
@@ -120,7 +131,7 @@ def _python(environments: Path, tool: str) -> Path:
         _note(f"installing {tool}")
         venv.create(folder, with_pip=True)
         wanted = str(_PEERS / f"{tool}.txt")
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", wanted], check=True, stdout=sys.stderr)
+        subprocess.run([str(python), "-m", "pip", "install", "-qq", "-r", wanted], check=True, stdout=sys.stderr)
     return python
 
 

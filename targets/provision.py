@@ -79,7 +79,8 @@ class Provisioner:
         self._client = client
         self._iam = iam
         self._redactor = redactor
-        self._undo: list[Callable[[], Awaitable[object]]] = []
+        self._undo_parts: list[Callable[[], Awaitable[Exchange]]] = []
+        self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
         self._run = secrets.token_hex(4)
         self.estate = Estate()
 
@@ -88,12 +89,8 @@ class Provisioner:
         estate, target = self.estate, self._target
         estate.callers["target"] = target.credentials
         await self._identify()
-        await self._user()
-        await self._role()
-        await self._policies()
-        await self._sessions()
+        await asyncio.gather(self._policies(), self._principals())
         self._bad_callers()
-        await self._operations()
         if target.one_region:
             estate.has.add("one-region")
         else:
@@ -101,15 +98,21 @@ class Provisioner:
         return estate
 
     async def clean_up(self) -> list[str]:
-        """Remove what was made, last first; returns what could not be removed."""
-        left = []
-        while self._undo:
-            step = self._undo.pop()
-            exchange = await step()
-            answer = getattr(exchange, "answer", None)
-            if answer is None or answer.status >= 400:  # noqa: PLR2004 - a refusal
-                left.append(describe(answer) if answer else getattr(exchange, "failure", "no answer"))
-        return left
+        """Remove what was made, a user after what belongs to it; returns what could not be removed."""
+        undone: list[Exchange] = []
+        for steps in (self._undo_parts, self._undo_wholes):
+            undone += await asyncio.gather(*(step() for step in steps))
+            steps.clear()
+        return [self._redactor.clean(_words(exchange)) for exchange in undone if not _granted(exchange)]
+
+    async def _principals(self) -> None:
+        """Have a user; then, side by side, what can only be had as one."""
+        await self._user()
+        await asyncio.gather(self._role_and_sessions(), self._operations())
+
+    async def _role_and_sessions(self) -> None:
+        await self._role()
+        await self._sessions()
 
     # What is it?
 
@@ -195,21 +198,22 @@ class Provisioner:
         if not _granted(made):
             self._miss("user", f"needs an IAM user: CreateUser was answered {_words(made)}")
             return
-        self._undo.append(lambda: self._iam_call("DeleteUser", UserName=name))
+        self._undo_wholes.append(lambda: self._iam_call("DeleteUser", UserName=name))
         arn = _text(made, "CreateUserResult/User/Arn")
-        allowed = await self._iam_call(
-            "PutUserPolicy", UserName=name, PolicyName="sts", PolicyDocument=_policy("Allow", "sts:*")
+        document = _policy("Allow", "sts:*")
+        allowed, key = await asyncio.gather(
+            self._iam_call("PutUserPolicy", UserName=name, PolicyName="sts", PolicyDocument=document),
+            self._iam_call("CreateAccessKey", UserName=name),
         )
         if _granted(allowed):
-            self._undo.append(lambda: self._iam_call("DeleteUserPolicy", UserName=name, PolicyName="sts"))
-        key = await self._iam_call("CreateAccessKey", UserName=name)
+            self._undo_parts.append(lambda: self._iam_call("DeleteUserPolicy", UserName=name, PolicyName="sts"))
         key_id, secret = (
             _text(key, f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
         )
         if not key_id or not secret:
             self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {_words(key)}")
             return
-        self._undo.append(lambda: self._iam_call("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
+        self._undo_parts.append(lambda: self._iam_call("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
         self._redactor.add(secret)
         self._take_user(Credentials(key_id, secret))
         if arn:
@@ -260,7 +264,7 @@ class Provisioner:
         if not arn:
             self._miss("role", f"needs a role: CreateRole was answered {_words(made)}")
             return
-        self._undo.append(lambda: self._iam_call("DeleteRole", RoleName=name))
+        self._undo_parts.append(lambda: self._iam_call("DeleteRole", RoleName=name))
         values["role-arn"] = arn
         self.estate.has |= {"role", "role-12-hours", "role-with-path"}
         await self._settled(self._role_works)
@@ -293,7 +297,7 @@ class Provisioner:
         )
         arn = _text(made, "CreatePolicyResult/Policy/Arn")
         if arn:
-            self._undo.append(lambda: self._iam_call("DeletePolicy", PolicyArn=arn))
+            self._undo_parts.append(lambda: self._iam_call("DeletePolicy", PolicyArn=arn))
         return made
 
     async def _settled(self, works: Callable[[], Awaitable[bool]]) -> None:
@@ -305,12 +309,11 @@ class Provisioner:
 
     async def _sessions(self) -> None:
         """Mint one session of each kind, for the cases that call with one."""
-        for need, operation, result in (
-            ("session", "AssumeRole", "AssumeRoleResult"),
-            ("federated-user", "GetFederationToken", "GetFederationTokenResult"),
-            ("session-token-user", "GetSessionToken", "GetSessionTokenResult"),
-        ):
-            await self._mint(need, operation, result)
+        await asyncio.gather(
+            self._mint("session", "AssumeRole", "AssumeRoleResult"),
+            self._mint("federated-user", "GetFederationToken", "GetFederationTokenResult"),
+            self._mint("session-token-user", "GetSessionToken", "GetSessionTokenResult"),
+        )
 
     async def _mint(self, need: str, operation: str, result: str) -> None:
         estate = self.estate

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ class SdkClients:
         self._timeout = timeout
         self._clients: dict[str, Any] = {}
         self._session: Any = None
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()  # making clients; using them is free for all
+        self._recorders = threading.local()  # botocore's events fire in the thread of the call
 
     async def call(self, case: Case, wire: Client) -> Exchange:
         """Send a case through boto3; an answer that boto3 cannot read is the exchange's `problem`.
@@ -53,24 +55,30 @@ class SdkClients:
         """
         async with self._one_at_a_time:
             client = await asyncio.to_thread(self._client, case.request.signing.caller)
-            if case.request.signing.by != "query":
-                return await asyncio.to_thread(self._request, client, case)
-            return await wire.send(await asyncio.to_thread(_presigned, client, case))
+        if case.request.signing.by != "query":
+            return await asyncio.to_thread(self._request, client, case)
+        return await wire.send(await asyncio.to_thread(_presigned, client, case))
 
     def _client(self, caller: str) -> Any:
         if caller not in self._clients:
             if self._session is None:
                 self._session = _make_session()
             keys = self._estate.callers[caller]
-            self._clients[caller] = _make_client(self._session, self._target, keys, self._timeout)
+            client = self._clients[caller] = _make_client(self._session, self._target, keys, self._timeout)
+            client.meta.events.register("before-send.sts", self._sends)
+            client.meta.events.register("before-parse.sts", self._received)
         return self._clients[caller]
+
+    def _sends(self, request: Any, **_event: object) -> None:
+        self._recorders.now.request = request
+
+    def _received(self, response_dict: dict[str, Any], **_event: object) -> None:
+        self._recorders.now.keep(response_dict)
 
     def _request(self, client: Any, case: Case) -> Exchange:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - with the client
 
-        recorder = _Recorder()
-        client.meta.events.register("before-send.sts", recorder.before, unique_id="recorder")
-        client.meta.events.register("before-parse.sts", recorder.after, unique_id="recorder-after")
+        recorder = self._recorders.now = _Recorder()
         made_at, begun = datetime.now(UTC), time.perf_counter()
         problem = ""
         try:
@@ -85,9 +93,6 @@ class SdkClients:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # botocore's parser raises these on answers of another shape than the model's.
             problem = f"boto3 cannot read the answer: {type(error).__name__} {error}"[:300]
-        finally:
-            client.meta.events.unregister("before-send.sts", unique_id="recorder")
-            client.meta.events.unregister("before-parse.sts", unique_id="recorder-after")
         failure = problem if recorder.answer is None else ""
         return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
 
@@ -100,26 +105,24 @@ class SdkClients:
         return found
 
 class _Recorder:
-    """Keeps what botocore sends and receives."""
+    """Keeps what botocore sends and receives in one call."""
 
     def __init__(self) -> None:
-        self._request: Any = None
+        self.request: Any = None
         self.answer: Answer | None = None
 
-    def before(self, request: Any, **_kwargs: object) -> None:
-        self._request = request
-
-    def after(self, response_dict: dict[str, Any], **_kwargs: object) -> None:
-        headers = tuple((str(k).lower(), str(v)) for k, v in response_dict["headers"].items())
-        self.answer = Answer(response_dict["status_code"], headers, response_dict["body"][:MAX_BODY])
+    def keep(self, response: dict[str, Any]) -> None:
+        """Take botocore's record of an answer."""
+        headers = tuple((str(k).lower(), str(v)) for k, v in response["headers"].items())
+        self.answer = Answer(response["status_code"], headers, response["body"][:MAX_BODY])
 
     def sent(self, made_at: datetime) -> Prepared:
-        if self._request is None:
+        if self.request is None:
             return Prepared("POST", "/", (), b"", made_at)
-        headers = tuple((str(k), _text(v)) for k, v in self._request.headers.items())
-        body = self._request.body
+        headers = tuple((str(k), _text(v)) for k, v in self.request.headers.items())
+        body = self.request.body
         raw = body if isinstance(body, bytes) else str(body or "").encode()
-        return Prepared("POST", urlsplit(self._request.url).path or "/", headers, raw, made_at)
+        return Prepared("POST", urlsplit(self.request.url).path or "/", headers, raw, made_at)
 
 
 def _put(into: dict[str, Any], path: list[str], value: object) -> None:

@@ -369,6 +369,19 @@ class Stub(Http):
         return http(200, document(f"{action}Response", body | {"ResponseMetadata": {"RequestId": REQUEST_ID}}, IAM))
 
 
+def undone(stub: Stub) -> set[str]:
+    """Return what was made through IAM and not removed."""
+    names = {"User": "UserName", "AccessKey": "UserName", "Role": "RoleName", "Policy": "PolicyName"}
+    made, gone = set(), set()
+    for request in stub.iam:
+        verb, kind = re.sub("(Create|Put|Delete)", r"\1 ", request.action).split()
+        given = request.parameters
+        name = given.get("PolicyArn", "").rpartition("/")[2] or given[names.get(kind, "UserName")]
+        (gone if verb == "Delete" else made).add(f"{kind} {name}")
+    assert made
+    return made - gone
+
+
 def _violation(request: Received) -> Refusal | None:
     """Hold DurationSeconds against its bounds; nothing else, so that there are deviations to see."""
     text = request.parameters.get("DurationSeconds")
@@ -419,14 +432,23 @@ class Ran:
 class Run:
     """A run of the suites in a process of its own."""
 
-    def __init__(self, report: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        report: Path,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+        script: Path | None = None,
+    ) -> None:
         self.report = report
         self._begun = time.monotonic()
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--report={report}", *arguments]
+        keeping = ["-p", "no:cacheprovider"] if cache is None else ["-o", f"cache_dir={cache}"]
+        pytest = ["-m", "pytest"] if script is None else [str(script)]
+        command = [sys.executable, *pytest, *keeping, f"--report={report}", *arguments]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=clean_environment() | dict(environment or {}),
+            env=clean_environment() | ({"PYTHONPATH": str(ROOT)} if script else {}) | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -434,9 +456,9 @@ class Run:
             start_new_session=True,
         )
 
-    def interrupt(self, number: signal.Signals) -> None:
-        """Send the one process a signal."""
-        os.kill(self.process.pid, number)
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends: SIGINT to all processes of the foreground, of which servers of ours are none."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def wait(self, timeout: float = 120.0) -> Ran:
         """Wait for its end."""
@@ -503,9 +525,15 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(told)}
 
 
-def run(report: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
-    """Run the suites and wait for their end."""
-    return Run(report, *arguments, environment=environment).wait()
+def run(
+    report: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    cache: Path | None = None,
+    script: Path | None = None,
+) -> Ran:
+    """Run the suites, as `python -m pytest` or by a script of the test's, and wait for their end."""
+    return Run(report, *arguments, environment=environment, cache=cache, script=script).wait()
 
 
 def deviations(path: Path) -> dict[str, str]:

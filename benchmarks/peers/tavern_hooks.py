@@ -35,7 +35,9 @@ stages:
 {data}
         DurationSeconds: "{{seconds}}"
       headers:
-        $ext: {{function: benchmarks.peers.tavern_hooks:headers, extra_kwargs: {{url: {url}/, seconds: "{{seconds}}"}}}}
+        $ext:
+          function: benchmarks.peers.tavern_hooks:headers
+          extra_kwargs: {{url: {url}/, seconds: "{{seconds}}"}}
     response:
       status_code: 200
       verify_response_with:

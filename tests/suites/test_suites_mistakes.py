@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import Http, Listener, Preloaded, Ran, Received, Stub, http, run
+from tests.servers import Http, Listener, Preloaded, Ran, Received, Stub, http, run, undone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,12 +184,3 @@ def test_a_report_folder_that_is_a_file(tmp_path: Path) -> None:
     assert f"--report {tmp_path / 'taken'}: " in line
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
     assert not undone(stub)
-
-
-def undone(stub: Stub) -> set[str]:
-    """Return what a run made and did not remove."""
-    names = ("UserName", "RoleName", "PolicyName", "PolicyArn", "AccessKeyId")
-    made = [(r.action.removeprefix("Create"), r) for r in stub.iam if r.action.startswith("Create")]
-    gone = {r.action.removeprefix("Delete"): r for r in stub.iam if r.action.startswith("Delete")}
-    assert all(name for _, r in made for name in names if name in r.parameters)
-    return {kind for kind, _ in made} - gone.keys()
