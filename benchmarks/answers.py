@@ -17,6 +17,7 @@ from benchmarks import canned
 from benchmarks.stub import Reply, key, to_bytes
 from generators import everything
 from generators.answer import Answer
+from generators.expectation import fill
 from targets.credentials import Redactor
 from targets.http import Client
 from targets.provision import Estate, Provisioner
@@ -81,8 +82,6 @@ def _sendable(case: Case, estate: Estate) -> bool:
 
 
 def _filled(text: str, estate: Estate) -> str:
-    from generators.expectation import fill  # noqa: PLC0415 - beside its one use
-
     return fill(text, estate.values)
 
 

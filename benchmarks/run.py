@@ -14,6 +14,7 @@ import tempfile
 import venv
 from collections import defaultdict
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -65,9 +66,9 @@ def _suite(runs: int, folder: Path) -> Results:
             late = stack.enter_context(Server(answers=path, delay_ms=DELAY_MS))
             kept, count = _kept(prompt, folder, mode)
             jobs |= {
-                f"suite, {mode}": lambda server=prompt: measure.suite(server, folder),  # type: ignore[misc]
-                f"bare, {mode}": lambda server=prompt, kept=kept, count=count: measure.bare(server, kept, count),  # type: ignore[misc]
-                f"suite, {mode}, delayed": lambda server=late: measure.suite(server, folder),  # type: ignore[misc]
+                f"suite, {mode}": partial(measure.suite, prompt, folder),
+                f"bare, {mode}": partial(measure.bare, prompt, kept, count),
+                f"suite, {mode}, delayed": partial(measure.suite, late, folder),
             }
         return _rounds(jobs, runs)
 
@@ -89,8 +90,8 @@ def _peers(runs: int, folder: Path, environments: Path | None) -> Results:
         for size in SIZES:
             path = folder / f"assume-role-{size}.json"
             bare.write(path, [_assume_role(number) for number in range(size)])
-            jobs[f"bare, {size}"] = lambda path=path, size=size: measure.bare(server, path, size)  # type: ignore[misc]
-            jobs[f"boto3, {size}"] = lambda size=size: measure.boto3_loop(server, size)  # type: ignore[misc]
+            jobs[f"bare, {size}"] = partial(measure.bare, server, path, size)
+            jobs[f"boto3, {size}"] = partial(measure.boto3_loop, server, size)
             if pythons:
                 jobs |= _tools(pythons, server, folder, size)
         return _rounds(jobs, runs)

@@ -116,22 +116,22 @@ def is_granted(answer: Answer) -> bool:
 
 
 def describe(answer: Answer) -> str:
-    """Put an answer in words: status, code and message, or what kind of body it is."""
+    """Put an answer in words: status, code and message, or what kind of body it is; as long as they are."""
     if answer.error_code is not None:
         message = answer.error_message
-        return f"{answer.status} {_shorten(answer.error_code, 60)}" + (f": {_shorten(message)}" if message else "")
+        return f"{answer.status} {answer.error_code}" + (f": {message}" if message else "")
     location = answer.header("location")
     if location is not None:
-        return f"{answer.status} to {_shorten(location)}"
+        return f"{answer.status} to {location}"
     return f"{answer.status} {_body_words(answer)}"
 
 
 def _body_words(answer: Answer) -> str:
     """Say what kind of body there is, where it is no error of the Query protocol."""
     if answer.root is not None:
-        name = f"<{_shorten(local_name(answer.root), 60)}>"
+        name = f"<{local_name(answer.root)}>"
         foreign = answer.foreign_code()
-        return name if foreign is None else f"with code {_shorten(foreign, 60)} in a foreign envelope {name}"
+        return name if foreign is None else f"with code {foreign} in a foreign envelope {name}"
     start = answer.text.lstrip()[:200].lower()
     if not start:
         return "without a body"
@@ -140,7 +140,11 @@ def _body_words(answer: Answer) -> str:
     return "with JSON" if start.startswith(("{", "[")) else "with a body that is no XML"
 
 
-def _shorten(text: str, limit: int = 300) -> str:
+def shorten(text: str, limit: int = 300) -> str:
+    """Cut a text for people, with a note of how long it was.
+
+    What an endpoint sent is to be cleaned of secrets first: the half of one is not recognised any more.
+    """
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
@@ -159,7 +163,7 @@ def _root_complaint(check: CheckSpec, answer: Answer) -> str:
     if check.root is not None and name != check.root:
         return f"the root element is not {check.root}"
     if check.namespace is not None and space != check.namespace:
-        return f"the namespace is {_shorten(space) or 'none'}, not {check.namespace}"
+        return f"the namespace is {space or 'none'}, not {check.namespace}"
     return ""
 
 
@@ -204,7 +208,7 @@ def _presence_complaint(check: CheckSpec, *, present: bool) -> str:
 
 def _order_complaint(check: CheckSpec, found: list[str]) -> str:
     known = tuple(name for name in found if name in check.order)
-    return "" if known == check.order else f"{check.at} holds {_shorten(', '.join(found))} in this order"
+    return "" if known == check.order else f"{check.at} holds {', '.join(found)} in this order"
 
 
 def _length_complaint(check: CheckSpec, text: str) -> str:
@@ -219,14 +223,14 @@ def _text_complaint(what: str, text: str | None, pattern: str | None) -> str:
     if text is None:
         return f"{what} is missing"
     if pattern is not None and not _matcher(pattern).fullmatch(text):
-        return "the message differs" if what == "the message" else f"{what} is {_shorten(text)!r}"
+        return "the message differs" if what == "the message" else f"{what} is '{text}'"
     return ""
 
 
 def _lifetime_complaint(path: str, text: str, seconds: int, sent_at: datetime) -> str:
     end = parse_timestamp(text)
     if end is None:
-        return f"{path} is no ISO 8601 time: {_shorten(text, 60)!r}"
+        return f"{path} is no ISO 8601 time: '{text}'"
     lasts = (end - sent_at).total_seconds()
     if math.fabs(lasts - seconds) <= LIFETIME_TOLERANCE:
         return ""
@@ -267,7 +271,7 @@ _LITERAL_ESCAPE = re.compile(r"\\([ '\"{}:/,@-])")
 def _check_words(check: CheckSpec) -> str:
     given = check.model_dump(exclude_defaults=True, by_alias=True)
     place = given.pop("at", None) or given.pop("header", None) or ""
-    words = {key: "" if value is True else f" {_shorten(_readable(str(value)))}" for key, value in given.items()}
+    words = {key: "" if value is True else f" {shorten(_readable(str(value)))}" for key, value in given.items()}
     rest = ", ".join(f"{key}{value}" for key, value in words.items())
     return f"{place} {rest}".strip() or "answered"
 

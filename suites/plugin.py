@@ -68,6 +68,10 @@ def _open(config: pytest.Config) -> None:
     config.stash[_notes] = []
     if options.plan is not None:
         return
+    try:
+        options.report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(f"--report {options.report}: {error.strerror}; expected a folder") from None
     workers = config.option.tx if hasattr(config.option, "tx") and config.getoption("numprocesses", None) else None
     try:
         session = open_session(options, workers=len(workers or []) or 1)
@@ -242,7 +246,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if report is not None:
         from suites.session import table  # noqa: PLC0415
 
-        results = report.finish()
+        done = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+        results = report.finish(broken_off=not done)
         config.stash[_notes] += [table(results), f"report: {report.page}", f"results: {report.path}"]
     _close(config)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from generators.expectation import Judgement, describe, is_granted
+from generators.expectation import Judgement, describe, is_granted, shorten
 from generators.restrain import restrained
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from targets.provision import Estate
     from targets.target import Target
 
+_KEPT_WORDS = 500  # characters of a description that a result keeps
 _KEPT_BODY = 2_000  # characters of a body that a result keeps
 _DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
@@ -137,7 +138,7 @@ class Runner:
         control = await self._control(order, case)
         outcome = looking.result() if looking.done() else await asyncio.shield(looking)
         if outcome.exchange.answer is None:
-            decision = Decision("inconclusive", f"no answer: {outcome.exchange.failure}")
+            decision = Decision("inconclusive", f"no answer: {self._words(outcome.exchange.failure)}")
             return self._result(case, base, outcome, decision)
         decision = decide(case, outcome.judgement, control, accepted=outcome.accepted)
         if decision.verdict == "deviates":
@@ -153,7 +154,7 @@ class Runner:
             reason = f"{case.request.operation} does not exist at this target"
             return base.model_copy(update={"verdict": "unsupported", "reason": reason})
         decision = self._listed(case, Decision("deviates", "answers as to an action that does not exist"))
-        received = self._redactor.clean(answered)
+        received = self._words(answered)
         return base.model_copy(
             update={"verdict": decision.verdict, "received": received, "reason": decision.reason}
         )
@@ -185,8 +186,8 @@ class Runner:
         return Control(
             control.id,
             conforms=outcome.judgement.conforms,
-            received=self._redactor.clean(outcome.judgement.received),
-            failure=outcome.exchange.failure,
+            received=self._words(outcome.judgement.received),
+            failure=self._words(outcome.exchange.failure),
         )
 
     async def _second_look(
@@ -195,11 +196,11 @@ class Runner:
         """Send a deviating case again: what conforms then is flaky, not wrong."""
         again = await self._judged(case, await self._exchange(order, case, attempt=1))
         if again.exchange.answer is None:
-            return first, Decision("inconclusive", f"no answer when sent again: {again.exchange.failure}")
+            return first, Decision("inconclusive", f"no answer when sent again: {self._words(again.exchange.failure)}")
         decision = decide(case, again.judgement, control, accepted=again.accepted)
         if decision.verdict == "deviates":
             return first, decision
-        then = self._redactor.clean(again.judgement.received)
+        then = self._words(again.judgement.received)
         return first, Decision("flaky", f"sent again, it was answered {then}")
 
     def _listed(self, case: Case, decision: Decision) -> Decision:
@@ -213,12 +214,16 @@ class Runner:
             update={
                 "verdict": decision.verdict,
                 "reason": decision.reason,
-                "received": self._redactor.clean(outcome.judgement.received),
+                "received": self._words(outcome.judgement.received),
                 "follows": tuple(a.value for a in outcome.judgement.follows),
                 "exchange": self._record(outcome.exchange),
                 "reproduce": self._command(case, outcome.exchange.sent),
             }
         )
+
+    def _words(self, text: str) -> str:
+        """Clean what tells of an answer of secrets, then cut it."""
+        return shorten(self._redactor.clean(text), _KEPT_WORDS)
 
     def _command(self, case: Case, sent: Prepared) -> str:
         """Word the command that sends a request again, once for all cases that share the exchange."""
@@ -331,7 +336,7 @@ class Runner:
                 body=clean(body)[:_KEPT_BODY],
             ),
             response=received,
-            failure=clean(exchange.failure),
+            failure=self._words(exchange.failure),
             seconds=round(exchange.seconds, 6),
         )
 

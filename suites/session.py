@@ -71,7 +71,14 @@ class Session:
             self.provisioner = Provisioner(self.target, self.first, self.iam, self.redactor)
             return await self.provisioner.prepare()
 
-        self.estate = self.loop.run_until_complete(work())
+        task = self.loop.create_task(work())
+        try:
+            self.estate = self.loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            # What is being made is made to its end, so that it is known and can be removed.
+            self.loop.run_until_complete(asyncio.wait([task], timeout=self.limits.timeout))
+            task.cancel()
+            raise
 
     def _client(self, endpoint: Any) -> Client:
         limits = self.limits
@@ -252,6 +259,7 @@ class Report:
             command=session.redactor.clean(command),
         )
         self._results: list[CaseResult] = []
+        self._selected = None if ids is None else len(ids)
         self._writer = ResultsWriter(self.path, self._run, self._rules, tuple(session.estate.unsupported))
 
     def add(self, result: CaseResult) -> None:
@@ -259,15 +267,17 @@ class Report:
         self._results.append(result)
         self._writer.add(result)
 
-    def finish(self) -> Results:
-        """Complete results.json, render the page, write the baseline if asked to."""
+    def finish(self, *, broken_off: bool) -> Results:
+        """End results.json, render the page, write the baseline if asked to."""
         gone = self._session.baseline.gone(self._results)
         deviations = [GoneDeviation(id=name, reason=reason) for name, reason in gone.items()]
-        self._writer.finish(deviations)
+        complete = not broken_off and (self._selected is None or len(self._results) >= self._selected)
+        if complete:
+            self._writer.finish(deviations)
         self._writer.close()
         results = Results(
             run=self._run, rules=self._rules, unsupported=tuple(self._session.estate.unsupported),
-            cases=tuple(self._results), gone=tuple(deviations), complete=True,
+            cases=tuple(self._results), gone=tuple(deviations), complete=complete,
         )  # fmt: skip
         write_page(results, self.page)
         path = self._session.baseline.path

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from generators.answer import local_name
 from generators.case import CORRECT, Case, Request, plain_request
-from generators.expectation import describe
+from generators.expectation import describe, shorten
 from generators.plain import MANAGED_POLICIES, plain
 from generators.restrain import restrained
 from specs.contract import load
@@ -103,7 +103,7 @@ class Provisioner:
         for steps in (self._undo_parts, self._undo_wholes):
             undone += await asyncio.gather(*(step() for step in steps))
             steps.clear()
-        return [self._redactor.clean(_words(exchange)) for exchange in undone if not _granted(exchange)]
+        return [self._words(exchange) for exchange in undone if not _granted(exchange)]
 
     async def _principals(self) -> None:
         """Have a user; then, side by side, what can only be had as one."""
@@ -123,7 +123,7 @@ class Provisioner:
             raise NotAnSts(f"{self._target.endpoint.url}: {exchange.failure}; expected an STS that answers there")
         if not _speaks_query(answer):
             raise NotAnSts(
-                f"{self._target.endpoint.url}: is not an STS: GetCallerIdentity was answered {describe(answer)}; "
+                f"{self._target.endpoint.url}: is not an STS: GetCallerIdentity was answered {self._words(exchange)}; "
                 "expected XML of the Query protocol"
             )
         self.estate.server = self._redactor.clean(answer.header("server") or "")
@@ -151,7 +151,7 @@ class Provisioner:
         }
         for (name, _), answer in zip(asked, answers, strict=True):
             if answer is not None and name not in served:
-                self.estate.unsupported[name] = describe(answer)
+                self.estate.unsupported[name] = self._clean(describe(answer))
 
     async def _plain(self, operation: str, *, signed: bool) -> Answer | None:
         """Send the plain request; one that needs no signature also with one, one that needs one only with it."""
@@ -196,7 +196,7 @@ class Provisioner:
         name = f"sts-conformance-{self._run}"
         made = await self._iam_call("CreateUser", UserName=name)
         if not _granted(made):
-            self._miss("user", f"needs an IAM user: CreateUser was answered {_words(made)}")
+            self._miss("user", f"needs an IAM user: CreateUser was answered {self._words(made)}")
             return
         self._undo_wholes.append(lambda: self._iam_call("DeleteUser", UserName=name))
         arn = _text(made, "CreateUserResult/User/Arn")
@@ -211,7 +211,7 @@ class Provisioner:
             _text(key, f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
         )
         if not key_id or not secret:
-            self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {_words(key)}")
+            self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {self._words(key)}")
             return
         self._undo_parts.append(lambda: self._iam_call("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
         self._redactor.add(secret)
@@ -262,7 +262,7 @@ class Provisioner:
         )
         arn = _text(made, "CreateRoleResult/Role/Arn")
         if not arn:
-            self._miss("role", f"needs a role: CreateRole was answered {_words(made)}")
+            self._miss("role", f"needs a role: CreateRole was answered {self._words(made)}")
             return
         self._undo_parts.append(lambda: self._iam_call("DeleteRole", RoleName=name))
         values["role-arn"] = arn
@@ -284,7 +284,7 @@ class Provisioner:
             arns = [_text(exchange, "CreatePolicyResult/Policy/Arn") for exchange in made]
             if not all(arns):
                 refused = next(e for e, arn in zip(made, arns, strict=True) if not arn)
-                self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {_words(refused)}")
+                self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {self._words(refused)}")
                 return
         self.estate.values |= {f"policy-arn-{n}": arn for n, arn in enumerate(arns, 1)}
 
@@ -329,7 +329,7 @@ class Provisioner:
             for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")
         ]
         if not all(parts):
-            self._miss(need, f"needs a session: {operation} was answered {_words(exchange)}")
+            self._miss(need, f"needs a session: {operation} was answered {self._words(exchange)}")
             return
         key_id, secret, token = parts
         self._redactor.add(secret)
@@ -356,7 +356,14 @@ class Provisioner:
         return self.estate.callers.get("user", self._target.credentials)
 
     def _miss(self, need: str, why: str) -> None:
-        self.estate.missing[need] = self._redactor.clean(why)
+        self.estate.missing[need] = why
+
+    def _words(self, exchange: Exchange) -> str:
+        return self._clean(describe(exchange.answer) if exchange.answer is not None else exchange.failure)
+
+    def _clean(self, text: str) -> str:
+        """Take secrets out of what an endpoint sent, then what would not show as itself, then cut it."""
+        return shorten(" ".join(self._redactor.clean(text).split()))
 
     async def _sts(
         self, request: Request, caller: Credentials | None, spare: dict[str, str] | None = None
@@ -408,10 +415,6 @@ def _granted(exchange: Exchange) -> bool:
 
 def _text(exchange: Exchange, path: str) -> str:
     return (exchange.answer.text_at(path) or "") if exchange.answer is not None else ""
-
-
-def _words(exchange: Exchange) -> str:
-    return describe(exchange.answer) if exchange.answer is not None else exchange.failure
 
 
 def _policy(effect: str, action: str) -> str:

@@ -77,6 +77,7 @@ class SdkClients:
 
     def _request(self, client: Any, case: Case) -> Exchange:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - with the client
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
         recorder = self._recorders.now = _Recorder()
         made_at, begun = datetime.now(UTC), time.perf_counter()
@@ -89,10 +90,10 @@ class SdkClients:
         except BotoCoreError as error:
             if recorder.answer is None:
                 return Exchange(recorder.sent(made_at), None, f"boto3: {' '.join(str(error).split())}")
-            problem = f"boto3 cannot read the answer: {' '.join(str(error).split())[:300]}"
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"boto3 cannot read the answer: {' '.join(str(error).split())}"
+        except (ResponseParserError, KeyError, TypeError, ValueError, AttributeError) as error:
             # botocore's parser raises these on answers of another shape than the model's.
-            problem = f"boto3 cannot read the answer: {type(error).__name__} {error}"[:300]
+            problem = f"boto3 cannot read the answer: {type(error).__name__} {' '.join(str(error).split())}"
         failure = problem if recorder.answer is None else ""
         return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
 
@@ -169,7 +170,7 @@ def _client_error(error: Any, answer: Answer | None) -> str:
     code = error.response.get("Error", {}).get("Code")
     if answer is None or code == answer.error_code:
         return ""
-    return f"boto3 reads the code {code!r} from the answer"[:300]
+    return f"boto3 reads the code '{code}' from the answer"
 
 
 def _make_session() -> Any:

@@ -243,7 +243,8 @@ def granted(action: str, given: Mapping[str, str], minted: Minted, caller: str =
         "SessionToken": minted.token,
         "Expiration": f"{end:%Y-%m-%dT%H:%M:%SZ}",
     }
-    packed: dict[str, Tree] = {"PackedPolicySize": "6"} if {"Policy", "Tags.member.1.Key"} & set(given) else {}
+    passed = bool({"Policy", "Tags.member.1.Key"} & set(given))
+    packed: dict[str, Tree] = {"PackedPolicySize": "6"} if passed else {}
     echoed: dict[str, Tree] = {"SourceIdentity": given["SourceIdentity"]} if given.get("SourceIdentity") else {}
     results: dict[str, Callable[[], Tree]] = {
         "GetCallerIdentity": lambda: {"Arn": caller, "UserId": user_id(caller), "Account": ACCOUNT},
@@ -257,7 +258,7 @@ def granted(action: str, given: Mapping[str, str], minted: Minted, caller: str =
         },
         "GetFederationToken": lambda: {
             "FederatedUser": {"FederatedUserId": user_id(minted.arn), "Arn": minted.arn},
-            **packed,
+            "PackedPolicySize": "6" if passed else "0",
             "Credentials": credentials,
         },
     }

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from specs.model import Signing
+from tests.generators.test_generators_cases import CASES, broken
 from tests.servers import Manner, Received, Run, Stub, error, http, run, undone, until
 from tests.suites.test_suites_secrets import traces
+from tests.targets.test_targets_wire import PLAIN, faults, sent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +96,15 @@ def test_cleaning_up_does_not_wait_for_every_answer_of_an_endpoint_that_hangs(tm
         ran = run(tmp_path, f"--target={stub.url}", *limits, "-q", "-k", "get-access-key-info")
     assert ran.results.complete
     assert ran.seconds < 8
+
+
+def test_cases_of_several_violations_break_two_members() -> None:
+    """In `constraints._pair` what the second member needs along puts right what the first one broke."""
+    several = [case for case in CASES if case.rule == "common.error.several-violations" and "-and-" in case.id]
+    assert len(several) > 50
+    assert [case.id for case in several if len({entry[0] for entry in broken(case)}) != 2] == []
+
+
+def test_a_date_of_another_format_is_all_that_is_wrong_with_its_request() -> None:
+    """`targets.wire` puts the extended form in after it has signed the basic one: the signature is wrong, too."""
+    assert faults(sent(replace(PLAIN, signing=Signing(alter="date-format"))).to_bytes()) == {"date"}

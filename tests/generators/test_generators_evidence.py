@@ -1,0 +1,305 @@
+"""Where the real AWS was seen to answer a case's very request, the case accepts that answer."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from generators import everything
+from generators.answer import Answer
+from generators.expectation import fill
+from specs import loader
+from specs.contract import EVIDENCE, XML_NAMESPACE
+from specs.model import Level, Observation, ObservedFile
+from tests.servers import ACCOUNT, REQUEST_ID, USER_ARN, error, granted, mint
+
+if TYPE_CHECKING:
+    from generators.case import Case
+
+SENT_AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/argmin-sts-oracle/same-account"
+CALLERS = {
+    "user": USER_ARN,
+    "session": f"arn:aws:sts::{ACCOUNT}:assumed-role/same-account/conformance",
+    "federated-user": f"arn:aws:sts::{ACCOUNT}:federated-user/conformance",
+    "session-token-user": USER_ARN,
+}
+VALUES = {
+    "role-arn": ROLE,
+    "account": ACCOUNT,
+    "user-arn": USER_ARN,
+    "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
+    "session-arn": CALLERS["session"],
+    "session-access-key-id": "ASIAIOSFODNN7EXAMPLE",
+    **{f"policy-arn-{n}": f"arn:aws:iam::aws:policy/P{n}" for n in range(1, 12)},
+}
+
+# Observations that no case reaches, and why.
+SCENARIO = "needs roles, policies or devices of its own: the scenarios of later issues"
+PROVIDER = "needs an identity provider: the scenarios of later issues"
+CLAIM = "tells how something is worded or laid out, not what one request was answered"
+ROOT = "needs the root user of an account, whose keys no run is given"
+TRAFFIC = "needs more traffic than a conformance test may send"
+MODEL = "a claim of the service model, not an answer"
+NO_CASE: dict[str, str] = {
+    "proto-error-layout": CLAIM,
+    "proto-extended-request-id": CLAIM,
+    "proto-get-head-limit": "the limit is not known to the byte",
+    "proto-json-error": ROOT,
+    "proto-json-invalid-action": "which answers are JSON is shown by the success; CreateUser is another service's action",
+    "proto-json-expiration": CLAIM,
+    "proto-throttling": TRAFFIC,
+    "auth-expired": "needs a session that has expired: 15 minutes at least",
+    "auth-deleted-role-session": SCENARIO,
+    "auth-inactive-key": SCENARIO,
+    "auth-global-endpoint-region": "about the one global endpoint of AWS",
+    "auth-order": "no single request",
+    "ar-short-rolearn": "the same length case with another value",
+    "ar-rolearn-unicode": CLAIM,
+    "ar-duration-over-role-max": SCENARIO,
+    "ar-duration-chaining": SCENARIO,
+    "ar-dup-rolearn": CLAIM,
+    "ar-externalid-pattern": "the same pattern case with another value",
+    "ar-externalid-trust": SCENARIO,
+    "ar-sourceidentity-inherit": SCENARIO,
+    "ar-sourceidentity-denied": SCENARIO,
+    "ar-denied-trust": SCENARIO,
+    "ar-denied-caller-policy": SCENARIO,
+    "ar-denied-assumed-role-caller": SCENARIO,
+    "ar-old-denied": "of 2017; AWS words it otherwise today",
+    "ar-root-caller": ROOT,
+    "ar-tagsession-denied": SCENARIO,
+    "ar-mfa-invalid": SCENARIO,
+    "ar-mfa-incomplete": "the request was not recorded",
+    "ar-packed-policy": "the size of a packed policy that is too large is not known",
+    "ar-region-disabled": "needs a region that the account has switched off",
+    "gci-no-permission": SCENARIO,
+    "gci-disabled-region": "needs a region that the account has switched off",
+    "gst-mfa-bad-device-2013": "of 2013; AWS words it otherwise today",
+    "gft-denied": SCENARIO,
+    "dam-success-shape": "needs a message that EC2 encoded",
+    "gaki-unknown": "what AWS answers was not recorded",
+    "wi-audience": PROVIDER,
+    "wi-jwks": PROVIDER,
+    "wi-thumbprint": PROVIDER,
+    "wi-too-old": PROVIDER,
+    "wi-denied": PROVIDER,
+    "wi-rejected-claim": PROVIDER,
+    "saml-expired-5min": PROVIDER,
+    "saml-signature": PROVIDER,
+    "saml-issuer": PROVIDER,
+    "saml-bad-session-name": PROVIDER,
+    "saml-audience": PROVIDER,
+    "saml-provider-missing": PROVIDER,
+    "saml-denied": PROVIDER,
+    "saml-duration": PROVIDER,
+    "val-multi": CLAIM,
+    "model-assumeroot": MODEL,
+    "model-getdelegatedaccesstoken": MODEL,
+    "model-getwebidentitytoken": MODEL,
+    "model-assumerole": MODEL,
+    "model-assumerolewithsaml": MODEL,
+    "model-common": MODEL,
+}
+
+# What was recorded in words only, in full: by observation and, where it is two answers, the case's suffix.
+TOO_LONG = "1 validation error detected: Value '{}' at 'sourceIdentity' failed to satisfy constraint: "
+WORDS_ONLY: dict[tuple[str, str], tuple[int, str | None, str | None]] = {
+    ("ar-sourceidentity-length", "256"): (200, None, None),
+    ("ar-sourceidentity-length", "257"): (
+        400,
+        "ValidationError",
+        TOO_LONG.format("a" * 257) + "Member must have length less than or equal to 256",
+    ),
+    ("saml-duration-malformed", "abc"): (400, "MalformedInput", None),
+}
+PREFLIGHT = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "POST",
+    "access-control-max-age": "172800",
+}
+
+
+def observations() -> dict[str, Observation]:
+    found = loader.load(EVIDENCE / "observed.yaml", ObservedFile).observations
+    return {observation.id: observation for observation in found}
+
+
+def pairs() -> list[tuple[Case, str]]:
+    return [(case, name) for case in everything.cases() for name in case.evidence]
+
+
+def given(case: Case) -> dict[str, str]:
+    """Return a case's parameters with the run's values, the first of each name."""
+    found: dict[str, str] = {}
+    for name, value in case.request.parameters:
+        found.setdefault(name, fill(value or "", VALUES))
+    return found
+
+
+def answer_to(case: Case, observation: Observation) -> Answer:
+    """Build the answer of which the observation tells."""
+    status, code, message = observation.status, observation.code, observation.message
+    suffix = case.id.rpartition("/")[2]
+    if status is None:
+        status, code, message = WORDS_ONLY[observation.id, suffix]
+    headers = {
+        "x-amzn-requestid": REQUEST_ID,
+        "x-amz-sts-extended-request-id": "MTp1cy1lYXN0LTE6MTczMjI1ODgwMDAwMDpSOjEyMzQ1Njc4",
+        "content-type": "text/xml",
+        "date": "Sun, 22 Nov 2026 07:00:00 GMT",
+    }
+    if observation.xml is not None:
+        body = filled(observation.xml, case)
+    elif code is not None:
+        body = error(code, message and concrete(message, case), observation.namespace or XML_NAMESPACE)
+    elif status == 200 and case.request.method != "OPTIONS":
+        body = success(case)
+        if dict(case.request.headers).get("Accept") == "application/json":
+            headers["content-type"] = "application/json"
+            body = '{"GetCallerIdentityResponse": {"GetCallerIdentityResult": {}}}'
+    else:
+        body = ""
+    if case.request.method == "OPTIONS":
+        headers |= PREFLIGHT
+    if observation.location is not None:
+        headers["location"] = observation.location
+    headers["content-length"] = str(len(body))
+    return Answer(status, tuple(headers.items()), body.encode())
+
+
+def success(case: Case) -> str:
+    """Return a success with all elements of the contract, its times as of SENT_AT."""
+    caller = CALLERS[case.request.signing.caller]
+    names = given(case)
+    arn = {
+        "AssumeRole": f"arn:aws:sts::{ACCOUNT}:assumed-role/same-account/{names.get('RoleSessionName')}",
+        "GetFederationToken": f"arn:aws:sts::{ACCOUNT}:federated-user/{names.get('Name')}",
+    }.get(case.request.operation, caller)
+    seconds = int(names.get("DurationSeconds") or {"AssumeRole": 3600}.get(case.request.operation, 43200))
+    end = f"{SENT_AT + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+    body = granted(case.request.operation, names, mint(arn), caller)
+    return re.sub(r"<Expiration>[^<]*<", f"<Expiration>{end}<", body)
+
+
+def filled(xml: str, case: Case) -> str:
+    """Fill an observed body's placeholders in."""
+    caller, names = CALLERS.get(case.request.signing.caller, USER_ARN), given(case)
+    session = names.get("RoleSessionName", "")
+    values = {
+        "{x-amzn-requestid}": REQUEST_ID, "{arn}": caller, "{account}": ACCOUNT, "{acct}": ACCOUNT,
+        "{user_id}": "AIDACKCEVSQ6C2EXAMPL1" if caller == USER_ARN else "AROACKCEVSQ6C2EXAMPL1:conformance",
+        "{AROA...}": "AROACKCEVSQ6C2EXAMPL1", "{session}": session, "{role-name}": "same-account",
+        "{ASIA...}": "ASIAIOSFODNN7EXAMPLE", "{iso8601}": "2026-11-22T08:00:00Z",
+        "{issuer}": "https://sts-conformance.example.com",
+    }  # fmt: skip
+    for name, value in values.items():
+        xml = xml.replace(name, value)
+    fresh = mint(caller)
+    xml = xml.replace("<SecretAccessKey>...<", f"<SecretAccessKey>{fresh.secret}<")
+    xml = xml.replace("<SessionToken>...<", f"<SessionToken>{fresh.token}<")
+    assert not re.search(r"\{[^}\s]*\}", xml), xml
+    return xml
+
+
+def concrete(message: str, case: Case) -> str:
+    """Fill an observed message's placeholders in; what was recorded literally stays."""
+    message = message.replace("{caller-arn}", USER_ARN).replace("{role-arn}", given(case).get("RoleArn", ""))
+    message = re.sub(r"<(date|max|now)>", "20261122T070000Z", message)
+    return re.sub(r"\bn%", "112%", message)
+
+
+def literal(message: str) -> bool:
+    """Whether a message was recorded as it was sent."""
+    return not re.search(r"\.\.\.|\{[a-z-]+\}|<[^>]*>|\bn%", message)
+
+
+@pytest.mark.parametrize(("case", "name"), [pytest.param(c, n, id=f"{n}:{c.id}") for c, n in pairs()])
+def test_the_observed_answer_conforms(case: Case, name: str) -> None:
+    answer = answer_to(case, observations_by_id[name])
+    judgement = case.expectation.judge(answer, values=VALUES, sent_at=SENT_AT)
+    assert judgement.conforms, judgement.received
+
+
+observations_by_id = observations()
+
+
+def test_what_no_case_reaches_is_listed_with_its_reason() -> None:
+    reached = {name for _, name in pairs()}
+    assert reached <= observations_by_id.keys()
+    assert observations_by_id.keys() - reached == NO_CASE.keys()
+
+
+def test_what_was_recorded_in_words_is_used() -> None:
+    used = {(name, c.id.rpartition("/")[2]) for c, name in pairs() if observations_by_id[name].status is None}
+    assert used == WORDS_ONLY.keys()
+
+
+@pytest.mark.parametrize("status", [200, 403, 500])
+def test_another_answer_does_not(status: int) -> None:
+    """Were any answer accepted, the observed ones would prove nothing."""
+    accepted = []
+    for case, name in pairs():
+        observation = observations_by_id[name]
+        body = error("NoSuchCode", observation.message)
+        answer = Answer(status, (), b"" if status == 200 else body.encode())
+        if observation.status != status and case.expectation.judge(answer, values=VALUES, sent_at=SENT_AT).conforms:
+            accepted.append(case.id)
+    assert not accepted
+
+
+# Wording, at level exact
+
+
+def worded() -> list[tuple[Case, str]]:
+    """Return the exact cases of wording, with an observation's literal message for their very value."""
+    by_id = {case.id: case for case in everything.cases()}
+    twins = [(by_id.get(f"common.error.validation-error.message/{c.id.replace('/', '.')}"), n) for c, n in pairs()]
+    own = [(c, n) for c, n in pairs() if any(check.message for check in c.expectation.checks)]
+    return [
+        (case, name)
+        for case, name in [*((c, n) for c, n in twins if c is not None), *own]
+        if case.level is Level.EXACT
+        and literal(observations_by_id[name].message or "...")
+        and quoted(case, observations_by_id[name].message or "")
+    ]
+
+
+def quoted(case: Case, message: str) -> bool:
+    """Whether every value that a message quotes is one that the case sends."""
+    values = re.findall(r"Value '((?:[^']|'(?! at))*)' at '", message)
+    members = re.findall(r" at '(\w+)' failed", message)
+    sent = {name[:1].lower() + name[1:]: value for name, value in given(case).items()}
+    return all(sent.get(member, "") == value for member, value in zip(members, values, strict=False)) and all(
+        member in sent or "Value null" in message for member in members
+    )
+
+
+@pytest.mark.parametrize(("case", "name"), [pytest.param(c, n, id=f"{n}:{c.id}") for c, n in worded()])
+def test_the_observed_wording_conforms_and_another_does_not(case: Case, name: str) -> None:
+    observation = observations_by_id[name]
+    message = observation.message
+    assert message is not None
+    status, code = observation.status or 400, observation.code or ""
+    space = observation.namespace or XML_NAMESPACE
+
+    def conforms(text: str) -> bool:
+        answer = Answer(status, (("x-amzn-requestid", REQUEST_ID),), error(code, text, space).encode())
+        return case.expectation.judge(answer, values=VALUES, sent_at=SENT_AT).conforms
+
+    assert conforms(message)
+    head, _, clauses = message.partition("detected: ")
+    if "; " in clauses:
+        first, _, second = clauses.partition("; ")
+        assert conforms(f"{head}detected: {second}; {first}")
+    assert not conforms(message + "!")
+    assert not conforms(message.swapcase())
+
+
+def test_there_is_wording_to_look_at() -> None:
+    names = {name for _, name in worded()}
+    assert {"ar-no-rolearn", "ar-empty-rolearn", "ar-long-session-name", "ar-bad-session-name", "ar-malformed-rolearn",
+            "ar-tag-duplicate-case", "proto-unknown-action", "auth-missing"} <= names  # fmt: skip
