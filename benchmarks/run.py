@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from benchmarks.measure import Measured
     from benchmarks.table import Results
 
+    Jobs = dict[str, Callable[[], Measured]]
+
 PAGE = ROOT / "docs" / "performance.md"
 DELAY_MS = 80.0
 SIZES = (200, 1000)  # cases: two sizes tell what starting costs from what a case costs
@@ -45,32 +47,33 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sts-benchmark-") as name:
         folder = Path(name)
-        results = _suite(options.runs, folder)
-        results |= _peers(options.runs, folder, None if options.no_peers else options.environments or folder)
+        environments = None if options.no_peers else (options.environments or folder).resolve()
+        with ExitStack() as servers:
+            jobs = _suite(servers, folder) | _peers(servers, folder, environments)
+            results = _rounds(jobs, options.runs)
     text = table.render(results, options.runs)
     print(text)
     if not options.no_page and not options.no_peers:
         table.write(PAGE, text)
 
 
-def _suite(runs: int, folder: Path) -> Results:
-    """Measure the whole suite at two stubs, with and without delay, and the same requests bare."""
+def _suite(servers: ExitStack, folder: Path) -> Jobs:
+    """Return the jobs of the whole suite at two stubs, with and without delay, and the same requests bare."""
     told = folder / "answers.json"
     with Server() as server:
         made = answers.make(server.url, told)
     _note(f"answers that content {made.content} of the {made.cases} cases sent over the wire")
-    with ExitStack() as stack:
-        jobs: dict[str, Callable[[], Measured]] = {}
-        for mode, path in (("granting", None), ("conforming", told)):
-            prompt = stack.enter_context(Server(answers=path))
-            late = stack.enter_context(Server(answers=path, delay_ms=DELAY_MS))
-            kept, count = _kept(prompt, folder, mode)
-            jobs |= {
-                f"suite, {mode}": partial(measure.suite, prompt, folder),
-                f"bare, {mode}": partial(measure.bare, prompt, kept, count),
-                f"suite, {mode}, delayed": partial(measure.suite, late, folder),
-            }
-        return _rounds(jobs, runs)
+    jobs: Jobs = {}
+    for mode, path in (("granting", None), ("conforming", told)):
+        prompt = servers.enter_context(Server(answers=path))
+        late = servers.enter_context(Server(answers=path, delay_ms=DELAY_MS))
+        kept, count = _kept(prompt, folder, mode)
+        jobs |= {
+            f"suite, {mode}": partial(measure.suite, prompt, folder),
+            f"bare, {mode}": partial(measure.bare, prompt, kept, count),
+            f"suite, {mode}, delayed": partial(measure.suite, late, folder),
+        }
+    return jobs
 
 
 def _kept(server: Server, folder: Path, mode: str) -> tuple[Path, int]:
@@ -82,22 +85,22 @@ def _kept(server: Server, folder: Path, mode: str) -> tuple[Path, int]:
     return path, len(kept)
 
 
-def _peers(runs: int, folder: Path, environments: Path | None) -> Results:
-    """Measure one operation, by every tool, in two sizes."""
+def _peers(servers: ExitStack, folder: Path, environments: Path | None) -> Jobs:
+    """Return the jobs of one operation, by every tool, in two sizes."""
     pythons = {tool: _python(environments, tool) for tool in ("schemathesis", "tavern")} if environments else {}
-    with Server() as server:
-        jobs: dict[str, Callable[[], Measured]] = {}
-        for size in SIZES:
-            path = folder / f"assume-role-{size}.json"
-            bare.write(path, [_assume_role(number) for number in range(size)])
-            jobs[f"bare, {size}"] = partial(measure.bare, server, path, size)
-            jobs[f"boto3, {size}"] = partial(measure.boto3_loop, server, size)
-            if pythons:
-                jobs |= _tools(pythons, server, folder, size)
-        return _rounds(jobs, runs)
+    server = servers.enter_context(Server())
+    jobs: Jobs = {}
+    for size in SIZES:
+        path = folder / f"assume-role-{size}.json"
+        bare.write(path, [_assume_role(number) for number in range(size)])
+        jobs[f"bare, {size}"] = partial(measure.bare, server, path, size)
+        jobs[f"boto3, {size}"] = partial(measure.boto3_loop, server, size)
+        if pythons:
+            jobs |= _tools(pythons, server, folder, size)
+    return jobs
 
 
-def _tools(pythons: dict[str, Path], server: Server, folder: Path, size: int) -> dict[str, Callable[[], Measured]]:
+def _tools(pythons: dict[str, Path], server: Server, folder: Path, size: int) -> Jobs:
     """Return the jobs of tools that are no part of this project."""
     generates, parametrizes = pythons["schemathesis"], pythons["tavern"]
     return {
@@ -114,7 +117,7 @@ def _assume_role(number: int) -> tuple[str, str]:
     return head, urlencode(members(number))
 
 
-def _rounds(jobs: dict[str, Callable[[], Measured]], runs: int) -> Results:
+def _rounds(jobs: Jobs, runs: int) -> Results:
     found: dict[str, list[Measured]] = defaultdict(list)
     for number in range(1, runs + 1):
         for name, job in jobs.items():

@@ -471,11 +471,13 @@ def several_violations(contract: Contract) -> Iterator[Case]:
 def _pair(
     rule: str, contract: Contract, operation: str, one: tuple[Leaf, Case], two: tuple[Leaf, Case]
 ) -> Case:
-    request = one[1].request
     own = dict(plain(contract, operation).parameters)
-    changes = {k: v for k, v in two[1].request.parameters if own.get(k, "\0") != v}
-    request = request.with_parameters(*changes.items())
-    gone = [k for k in own if k not in dict(two[1].request.parameters)]
+    first, second = dict(one[1].request.parameters), dict(two[1].request.parameters)
+    # What the first needs along must not mend the second, nor the other way round.
+    kept = {one[0].parameter, *first} - {two[0].parameter}
+    theirs = {k: v for k, v in second.items() if own.get(k, "\0") != v and k not in kept}
+    request = one[1].request.with_parameters(*theirs.items())
+    gone = [k for k in own if k not in second]
     name = f"{kebab(operation)}.{_short(one[0])}-and-{_short(two[0])}"
     return Case(
         id=f"{rule}/{name}",

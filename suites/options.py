@@ -54,7 +54,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="requests begun a second, over all together (default: no limit, on real AWS 10)")
     add("--timeout", type=float, default=20.0, metavar="S", help="seconds for one answer (default: 20)")
     add("--plan", default=None, metavar="FILE",
-        help="send nothing; write what would be sent, as JSON, - for standard output")
+        help="send nothing; write what would be sent, as JSON")
     add("--report", default="compliance-report", metavar="DIR",
         help="folder of results.json and index.html (default: compliance-report)")
     add("--fail-on", default="must,should", metavar="LEVELS",

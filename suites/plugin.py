@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,13 +148,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         text = plan(_case_ids(items), restrain=points_at_aws(options.target))
     except TargetError as error:
         raise pytest.UsageError(f"--target: {error}") from None
-    if str(options.plan) == "-":
-        sys.stdout.write(text)
-    else:
-        try:
-            options.plan.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise pytest.UsageError(f"--plan {options.plan}: {error.strerror}") from None
+    try:
+        options.plan.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise pytest.UsageError(f"--plan {options.plan}: {error.strerror}; expected a file to write") from None
     config.stash[_notes].append(f"plan of {len(_case_ids(items))} cases written to {options.plan}; nothing was sent")
     items.clear()
 
@@ -183,6 +179,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         # Items and cases live to the end: nothing of them is garbage that is worth looking for while sending.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         ours.start(ids)
 
 
@@ -249,7 +246,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         done = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
         results = report.finish(broken_off=not done)
         config.stash[_notes] += [table(results), f"report: {report.page}", f"results: {report.path}"]
+    _forget_teardowns(config)
     _close(config)
+
+
+def _forget_teardowns(config: pytest.Config) -> None:
+    """Spare the terminal a search of all teardown reports for each failure: ours have nothing to tell."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.stats[""] = [report for report in reporter.stats.get("", ()) if report.sections]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

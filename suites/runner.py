@@ -196,7 +196,8 @@ class Runner:
         """Send a deviating case again: what conforms then is flaky, not wrong."""
         again = await self._judged(case, await self._exchange(order, case, attempt=1))
         if again.exchange.answer is None:
-            return first, Decision("inconclusive", f"no answer when sent again: {self._words(again.exchange.failure)}")
+            failure = self._words(again.exchange.failure)
+            return first, Decision("inconclusive", f"no answer when sent again: {failure}")
         decision = decide(case, again.judgement, control, accepted=again.accepted)
         if decision.verdict == "deviates":
             return first, decision

@@ -23,12 +23,13 @@ from reports.text import visible
 from reports.writer import ResultsWriter
 from specs.contract import load
 from suites.baseline import Baseline, read_baseline, update_baseline
+from suites.options import OptionError
 from suites.runner import Limits, Runner
 from targets.credentials import Credentials, Redactor
 from targets.endpoint import parse_endpoint
 from targets.http import Client
 from targets.provision import Estate, Provisioner
-from targets.target import Target, TargetError, resolve
+from targets.target import Target, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +168,11 @@ def failure_text(result: CaseResult) -> str:
 
 
 def open_session(options: Options, *, workers: int = 1) -> Session:
-    """Find the target (starting an embedded one) and read its baseline. Raises TargetError or SpecError."""
+    """Find the target (starting an embedded one) and read its baseline.
+
+    Raises:
+        TargetError, OptionError, SpecError: one line each.
+    """
     target = resolve(options.target, region=options.region, provision=options.provision)
     try:
         baseline = _baseline(options, target)
@@ -181,17 +186,19 @@ def open_session(options: Options, *, workers: int = 1) -> Session:
     session = Session(target, limits, baseline, options.fail_on)
     for keys in (target.credentials, target.user):
         if keys is not None and keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
-            session.redactor.add(keys.secret_access_key)
-            session.redactor.add(keys.session_token)
+            session.redactor.add(keys.secret_access_key, shortest=4)
+            session.redactor.add(keys.session_token, shortest=4)
     return session
 
 
 def _baseline(options: Options, target: Target) -> Baseline:
     path = None if options.no_baseline else options.baseline or target.baseline
     if options.update_baseline and path is None:
-        raise TargetError("--update-baseline: this target has no baseline yet; name one with --baseline FILE")
+        raise OptionError("--update-baseline: this target has no baseline yet; name one with --baseline FILE")
     if path is None or (options.update_baseline and not path.exists()):
         return Baseline(path=path)
+    if not path.exists():
+        raise OptionError(f"--baseline {path}: no such file; make it with --update-baseline")
     return read_baseline(path, {case.id: case for case in everything.cases()}, load().rules)
 
 
@@ -209,6 +216,7 @@ def worker_input(session: Session) -> str:
             "cases": session.baseline.cases,
             "fail_on": session.fail_on,
             "estate": session.estate.to_json(),
+            "secrets": sorted(session.redactor.known),
         }
     )
 
@@ -226,10 +234,8 @@ def worker_session(text: str) -> Session:
     baseline = Baseline(rules=data["rules"], cases=data["cases"])
     session = Session(target, Limits(**data["limits"]), baseline, tuple(data["fail_on"]))
     session.estate = Estate.from_json(data["estate"])
-    for keys in session.estate.callers.values():
-        if keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
-            session.redactor.add(keys.secret_access_key)
-            session.redactor.add(keys.session_token)
+    for secret in data["secrets"]:
+        session.redactor.add(secret, shortest=1)
     return session
 
 

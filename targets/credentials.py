@@ -47,9 +47,9 @@ class Redactor:
         for secret in secrets:
             self.add(secret)
 
-    def add(self, secret: str | None) -> None:
-        """Remember a secret, in the spellings that it can travel in."""
-        if not secret or len(secret) < _SHORTEST or secret in self._known:
+    def add(self, secret: str | None, *, shortest: int = _SHORTEST) -> None:
+        """Remember a secret, in the spellings that it can travel in; not one of fewer characters than `shortest`."""
+        if not secret or len(secret) < shortest or secret in self._known:
             return
         self._known.add(secret)
         for spelling in {
@@ -72,6 +72,11 @@ class Redactor:
             if (spelling, offset) not in bucket:
                 bucket.append((spelling, offset))
                 bucket.sort(key=lambda entry: len(entry[0]), reverse=True)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every secret so far; for the pipe to a worker process, nowhere else."""
+        return frozenset(self._known)
 
     def learn(self, text: str) -> None:
         """Remember the secrets that an answer carries."""

@@ -58,7 +58,9 @@ class TargetFile(Doc):
     iam_endpoint: Text | None = Field(default=None, description="Where IAM is, if not at the endpoint")
     region: Text = "us-east-1"
     credentials: KeysSpec | None = Field(default=None, description="Of the caller; an emulator's default: test")
-    provision: bool = Field(default=True, description="Make what cases need through the IAM API")
+    provision: bool | None = Field(
+        default=None, description="Make what cases need through the IAM API; default: yes, but on AWS no"
+    )
     user: KeysSpec | None = Field(default=None, description="Long-term keys of an IAM user, instead of a made one")
     role_arn: Text | None = Field(default=None, description="A role that the caller may assume and tag")
     role_max_session_seconds: int = 3600

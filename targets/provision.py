@@ -123,8 +123,8 @@ class Provisioner:
             raise NotAnSts(f"{self._target.endpoint.url}: {exchange.failure}; expected an STS that answers there")
         if not _speaks_query(answer):
             raise NotAnSts(
-                f"{self._target.endpoint.url}: is not an STS: GetCallerIdentity was answered {self._words(exchange)}; "
-                "expected XML of the Query protocol"
+                f"{self._target.endpoint.url}: is not an STS: GetCallerIdentity was answered "
+                f"{self._words(exchange)}; expected XML of the Query protocol"
             )
         self.estate.server = self._redactor.clean(answer.header("server") or "")
         account = answer.text_at("GetCallerIdentityResult/Account") or ""
@@ -284,7 +284,8 @@ class Provisioner:
             arns = [_text(exchange, "CreatePolicyResult/Policy/Arn") for exchange in made]
             if not all(arns):
                 refused = next(e for e, arn in zip(made, arns, strict=True) if not arn)
-                self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {self._words(refused)}")
+                why = self._words(refused)
+                self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {why}")
                 return
         self.estate.values |= {f"policy-arn-{n}": arn for n, arn in enumerate(arns, 1)}
 
@@ -303,9 +304,14 @@ class Provisioner:
     async def _settled(self, works: Callable[[], Awaitable[bool]]) -> None:
         if not self._target.endpoint.is_aws:
             return
-        async with asyncio.timeout(_AWS_SETTLES_SECONDS):
-            while not await works():
-                await asyncio.sleep(2)
+        for _ in range(_AWS_SETTLES_SECONDS // 2):
+            if await works():
+                return
+            await asyncio.sleep(2)
+        raise NotAnSts(
+            f"{self._target.endpoint.url}: what was made through IAM was not accepted within "
+            f"{_AWS_SETTLES_SECONDS} s; give a user and a role in a target file"
+        )
 
     async def _sessions(self) -> None:
         """Mint one session of each kind, for the cases that call with one."""

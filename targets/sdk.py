@@ -210,6 +210,7 @@ def _make_client(session: Any, target: Target, keys: Credentials, timeout: float
         aws_secret_access_key=keys.secret_access_key,
         aws_session_token=keys.session_token,
         config=config,
+        verify=os.environ.get("SSL_CERT_FILE"),  # as Python's own TLS has it
     )
 
 

@@ -58,7 +58,7 @@ def resolve(given: str, *, region: str | None = None, provision: bool = False) -
         if given == "aws":
             return _aws(f"https://sts.{region or DEFAULT_REGION}.amazonaws.com", region, provision=provision)
         if given.endswith((".yaml", ".yml")):
-            return _from_file(Path(given), region)
+            return _from_file(Path(given), region, provision=provision)
         if "://" in given:
             return _from_url(given, region, provision=provision)
     except (EndpointError, SpecError) as error:
@@ -148,7 +148,7 @@ def _ambient_credentials() -> Credentials:
     return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
 
-def _from_file(path: Path, region: str | None) -> Target:
+def _from_file(path: Path, region: str | None, *, provision: bool) -> Target:
     file = read_target_file(path)
     endpoint = parse_endpoint(file.endpoint)
     iam = parse_endpoint(file.iam_endpoint) if file.iam_endpoint else endpoint
@@ -156,10 +156,11 @@ def _from_file(path: Path, region: str | None) -> Target:
         iam = parse_endpoint("https://iam.amazonaws.com")
     if endpoint.is_aws and not iam.is_aws:
         raise TargetError(f"{path}: iam-endpoint is not AWS though endpoint is; expected both or neither")
+    wanted = file.provision if file.provision is not None else provision or not endpoint.is_aws
     return Target(
         name=file.name or path.stem,
         endpoint=endpoint,
-        iam_endpoint=iam if file.provision else None,
+        iam_endpoint=iam if wanted else None,
         region=region or file.region,
         credentials=_credentials(file, path, endpoint),
         user=file.user.read(path) if file.user else None,

@@ -161,6 +161,8 @@ def _header_signed(
     unsigned: Prepared, signer: Signer, credentials: Credentials, signing: Signing
 ) -> Prepared:
     stamp, scope_stamp = _times(unsigned, signing)
+    if signing.alter == "date-format":  # 2026-01-31T23:59:59Z instead of 20260131T235959Z
+        stamp = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}"
     auth = _auth(signer, credentials, signing)
     headers = [*unsigned.headers]
     if signing.date_header == "date":
@@ -178,9 +180,6 @@ def _header_signed(
     signature = _signature(auth, request, stamp, scope_stamp, unsigned.body)
     names = auth.signed_headers(auth.headers_to_sign(request))
     authorization = _authorization(auth.scope(request), names, signature, signing)
-    if signing.alter == "date-format":  # 2026-01-31T23:59:59Z instead of 20260131T235959Z
-        extended = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}"
-        headers = [(name, extended if name == "X-Amz-Date" else value) for name, value in headers]
     if signing.alter == "drop-date":
         headers = [pair for pair in headers if pair[0] not in {"X-Amz-Date", "Date"}]
     return replace(unsigned, headers=(*headers, ("Authorization", authorization)))

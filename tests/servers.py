@@ -373,7 +373,8 @@ class Stub(Http):
 def undone(stub: Stub) -> set[str]:
     """Return what was made through IAM and not removed."""
     names = {"User": "UserName", "AccessKey": "UserName", "Role": "RoleName", "Policy": "PolicyName"}
-    made, gone = set(), set()
+    made: set[str] = set()
+    gone: set[str] = set()
     for request in stub.iam:
         verb, kind = re.sub("(Create|Put|Delete)", r"\1 ", request.action).split()
         given = request.parameters

@@ -183,4 +183,4 @@ def test_a_report_folder_that_is_a_file(tmp_path: Path) -> None:
         line = complaint(run(tmp_path / "taken", "-q", f"--target={stub.url}", "-k", "sdk"))
     assert f"--report {tmp_path / 'taken'}: " in line
     assert (tmp_path / "taken").read_text(encoding="utf-8") == "mine"
-    assert not undone(stub)
+    assert stub.connections == 0

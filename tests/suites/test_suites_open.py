@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from generators.expectation import fill
 from specs.model import Signing
+from targets.credentials import Redactor
 from tests.generators.test_generators_cases import CASES, broken
 from tests.servers import Manner, Received, Run, Stub, error, http, run, undone, until
 from tests.suites.test_suites_secrets import traces
@@ -108,3 +111,36 @@ def test_cases_of_several_violations_break_two_members() -> None:
 def test_a_date_of_another_format_is_all_that_is_wrong_with_its_request() -> None:
     """`targets.wire` puts the extended form in after it has signed the basic one: the signature is wrong, too."""
     assert faults(sent(replace(PLAIN, signing=Signing(alter="date-format"))).to_bytes()) == {"date"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<SessionToken>" + " " * 2_000, "<SessionToken>" + "x " * 1_000, "<SecretAccessKey" * 20_000],
+    ids=["spaces", "words", "no end"],
+)
+def test_learning_from_a_hostile_answer_is_soon_done(text: str) -> None:
+    r"""`\s*([^<]+?)\s*<` is cubic in blanks: 2 kB take 4 s, and a body may have 1 MiB. No time-out ends it."""
+    begun = time.perf_counter()
+    Redactor().learn(text)
+    assert time.perf_counter() - begun < 1
+
+
+@pytest.mark.parametrize("letter", ["1", " ", "a", "/", "1 %", "<"])
+def test_judging_a_hostile_answer_is_soon_done(letter: str) -> None:
+    r"""Checks match whole texts: `.*\d+ ?%.*` on digits is quadratic, an hour and more for 1 MiB."""
+    text = letter * 20_000
+    slow = []
+    for check in {check for case in CASES for check in case.expectation.checks}:
+        pattern = check.message or check.matches or check.header_matches or check.layout
+        if pattern is None or "validation error" in pattern:
+            continue
+        begun = time.perf_counter()
+        re.compile(fill(pattern, Defaults(), escape=True), re.DOTALL).fullmatch(text)
+        if time.perf_counter() - begun > 0.5:
+            slow.append(pattern)
+    assert slow == []
+
+
+class Defaults(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return key

@@ -1,0 +1,144 @@
+"""The redactor knows every secret by its value, in whatever spelling it travels, and leaves the rest alone."""
+
+from __future__ import annotations
+
+import html
+import json
+import random
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from targets.credentials import REDACTED, Credentials, Redactor
+from tests.servers import mint
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLE=&<"
+TOKEN = "FwoGZXIvYXdzE" + "+/abcDEF0123" * 40 + "=="
+SPELLINGS = {
+    "as it is": lambda s: s,
+    "percent-encoded": lambda s: quote(s, safe=""),
+    "percent-encoded but for slashes": quote,
+    "in a form": quote_plus,
+    "in HTML": html.escape,
+    "in JSON": lambda s: json.dumps(s)[1:-1],
+    "in JSON with escaped slashes": lambda s: s.replace("/", "\\/"),
+}
+AROUND = {
+    "nothing": "{}",
+    "words": "the secret is {} and no other",
+    "letters": "aaaa{}zzzz",
+    "quotes": '"{}"',
+    "an element": "<SecretAccessKey>{}</SecretAccessKey>",
+    "a query": "a=1&token={}&b=2",
+    "itself": "{0}{0} {0}",
+    "lines": "\n{}\n",
+}
+
+
+@pytest.mark.parametrize("secret", [SECRET, TOKEN], ids=["secret", "token"])
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_found_in_every_spelling(secret: str, around: str, spelling: str) -> None:
+    redactor = Redactor([secret])
+    spelt = SPELLINGS[spelling](secret)
+    assert redactor.clean(AROUND[around].format(spelt)) == AROUND[around].format(REDACTED)
+
+
+ALPHABET = "ab/+=%2F"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    secrets=st.lists(st.text(ALPHABET, min_size=12, max_size=60), min_size=1, max_size=5),
+    pieces=st.lists(st.one_of(st.integers(0, 4), st.text(ALPHABET + " x", max_size=30)), max_size=8),
+)
+def test_no_text_holds_a_secret_when_it_is_cleaned(secrets: list[str], pieces: list[int | str]) -> None:
+    redactor = Redactor(secrets)
+    text = "".join(secrets[p % len(secrets)] if isinstance(p, int) else p for p in pieces)
+    cleaned = redactor.clean(text)
+    for secret in secrets:
+        assert secret not in cleaned
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200))
+def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
+    assert Redactor([SECRET, TOKEN]).clean(text) == text
+
+
+def test_key_ids_and_short_texts_are_no_secrets() -> None:
+    redactor = Redactor(["test", "", None, "garbage"])
+    assert redactor.clean("a test of garbage with AKIAIOSFODNN7EXAMPLE") == "a test of garbage with AKIAIOSFODNN7EXAMPLE"
+
+
+def test_one_secret_within_another() -> None:
+    long, short = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "GHIJKLMNOPQRSTUVWXYZ"
+    for secrets in ([long, short], [short, long]):
+        cleaned = Redactor(secrets).clean(f"{long} {short} x{short}")
+        assert cleaned == f"{REDACTED} {REDACTED} x{REDACTED}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/sts/aws4_request, SignedHeaders=host, "
+        "Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+        "/?Action=GetCallerIdentity&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7&x=1",
+    ],
+)
+def test_signatures_are_taken_out(text: str) -> None:
+    cleaned = Redactor().clean(text)
+    assert "5d672d79" not in cleaned
+    assert f"Signature={REDACTED}" in cleaned
+    assert cleaned.replace(REDACTED, "") == text.replace(text.partition("Signature=")[2][:64], "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<SecretAccessKey>{}</SecretAccessKey>",
+        '<ns:SessionToken xmlns:ns="x">\n  {}\n</ns:SessionToken>',
+        '{{"Credentials": {{"SecretAccessKey": "{}"}}}}',
+        "{{'SessionToken' : '{}'}}",
+        "<WebIdentityToken>{}</WebIdentityToken>",
+        "<html><SessionToken>{}</SessionToken>",
+    ],
+)
+def test_what_an_answer_grants_is_learned(body: str) -> None:
+    redactor = Redactor()
+    secret = mint("arn:aws:iam::1:user/x").secret
+    redactor.learn(body.format(secret))
+    assert redactor.clean(f"then {secret}") == f"then {REDACTED}"
+
+
+def test_a_secret_written_with_entities_is_learned_as_it_is_meant() -> None:
+    redactor = Redactor()
+    redactor.learn("<SessionToken>abc&#43;defghij&amp;klmnop</SessionToken>")
+    assert redactor.clean("abc+defghij&klmnop or abc&#43;defghij&amp;klmnop") == f"{REDACTED} or {REDACTED}"
+
+
+def test_large_texts_and_many_secrets_are_cleaned_soon() -> None:
+    chance = random.Random(1)  # noqa: S311 - of a test
+    redactor = Redactor([minted for _ in range(500) for minted in (lambda m: (m.secret, m.token))(mint("arn:aws:iam::1:user/x"))])
+    texts = {
+        "letters": "".join(chance.choices("ABCDEFGHIJabcdefghij+/=", k=1_000_000)),
+        "one letter": "a" * 1_000_000,
+        "spaces": " " * 1_000_000,
+        "almost a secret": TOKEN[:-3] * 2000,
+    }
+    redactor.add(TOKEN)
+    for name, text in texts.items():
+        begun = time.perf_counter()
+        assert redactor.clean(text) == text
+        assert time.perf_counter() - begun < 2, name
+
+
+def test_credentials_never_show_their_secrets() -> None:
+    keys = Credentials("AKIAIOSFODNN7EXAMPLE", SECRET, TOKEN)
+    for shown in (repr(keys), str(keys), f"{keys}", f"{[keys]}"):
+        assert SECRET not in shown
+        assert TOKEN not in shown
+    assert "AKIAIOSFODNN7EXAMPLE" in repr(keys)
