@@ -29,8 +29,8 @@ class Credentials:
 
 # Elements and JSON members of answers that carry secrets, wherever they stand.
 _SECRET_FIELDS = re.compile(
-    r"""<(?:[\w.-]+:)?(SecretAccessKey|SessionToken|WebIdentityToken)\b[^>]*>\s*([^<]+?)\s*<
-      | ["'](?:SecretAccessKey|SessionToken|WebIdentityToken)["']\s*:\s*["']([^"']+)["']""",
+    r"""<(?:[\w.-]{1,64}:)?(?:SecretAccessKey|SessionToken|WebIdentityToken)\b[^<>]{0,256}>([^<]++)<
+      | ["'](?:SecretAccessKey|SessionToken|WebIdentityToken)["']\s{0,64}:\s{0,64}["']([^"']++)["']""",
     re.VERBOSE,
 )
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]{16,}")
@@ -83,7 +83,7 @@ class Redactor:
         if "SecretAccessKey" not in text and "Token" not in text:
             return
         for match in _SECRET_FIELDS.finditer(text):
-            value = match[2] or match[3]
+            value = (match[1] or match[2]).strip()
             self.add(value)
             self.add(html.unescape(value))
 

@@ -15,6 +15,7 @@ from tests.servers import Manner, Ran, Received, Stub, error, http, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from generators.case import Case
 
@@ -196,6 +197,22 @@ def test_what_deviates_is_sent_again_and_nothing_else(ran: Ran, odd: Odd) -> Non
 
 def test_an_entry_that_cannot_be_looked_at_is_not_gone(ran: Ran) -> None:
     assert not ran.results.gone
+
+
+def test_boto3_given_no_xml_is_a_deviation(tmp_path: Path) -> None:
+    """botocore's ResponseParserError is no BotoCoreError."""
+
+    def tell(request: Received) -> bytes | None:
+        boto3 = request.headers.get("user-agent", "").startswith("Boto3")
+        return http(200, "<html>", {"content-type": "text/html"}) if boto3 else None
+
+    with Stub(Manner(answer=tell)) as stub:
+        ran = run(tmp_path, f"--target={stub.url}", "-q", "-k", "common.sdk.get-caller-identity/user")
+    case = ran.cases["common.sdk.get-caller-identity/user"]
+    assert "fault of the suite" not in case.reason
+    assert case.verdict == "deviates"
+    assert case.exchange is not None
+    assert case.exchange.response is not None
 
 
 def test_a_flaky_case_shows_the_answer_that_deviated(ran: Ran) -> None:
