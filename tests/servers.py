@@ -263,9 +263,7 @@ def granted(action: str, given: Mapping[str, str], minted: Minted, caller: str =
         },
     }
     result = results[action]()
-    return document(
-        f"{action}Response", {f"{action}Result": result, "ResponseMetadata": {"RequestId": REQUEST_ID}}
-    )
+    return document(f"{action}Response", {f"{action}Result": result, "ResponseMetadata": {"RequestId": REQUEST_ID}})
 
 
 def user_id(arn: str) -> str:

@@ -1,4 +1,4 @@
-"""Whatever bytes an endpoint answers with, an Answer can be made of them, soon, and nothing is fetched or expanded."""
+"""Whatever an endpoint answers with, an Answer can be made of it, soon, and nothing is fetched or expanded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ UNREADABLE: dict[str, bytes] = {
     "control characters": b"<a>\x00\x01</a>",
     "wrong UTF-8": b"<a>\xff\xfe\xfd</a>",
     "an encoding that is none": b"<?xml version='1.0' encoding='no-such'?><a/>",
-    "an encoding that is not what it says": "<?xml version='1.0' encoding='utf-16'?><a/>".encode(),
+    "an encoding that is not what it says": b"<?xml version='1.0' encoding='utf-16'?><a/>",
     "an undefined entity": b"<a>&nbsp;</a>",
     "a billion attributes of one name": b"<a " + b"b='1' " * 10_000 + b"/>",
     "bytes": bytes(range(256)) * 100,
@@ -62,7 +62,8 @@ def test_what_cannot_be_read_safely_has_no_root(what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-16", "iso-8859-1"],
+    "encoding",
+    ["utf-8", "utf-16", "iso-8859-1"],
 )
 def test_an_envelope_in_any_encoding_that_it_names(encoding: str) -> None:
     body = f"<?xml version='1.0' encoding='{encoding}'?>" + error("ValidationError", "é")
@@ -87,7 +88,9 @@ def test_a_byte_order_mark_is_no_fault() -> None:
         ("<GetCallerIdentityResponse/>", None, None, None),
     ],
 )
-def test_codes_count_where_clients_see_them(body: str, code: str | None, message: str | None, foreign: str | None) -> None:
+def test_codes_count_where_clients_see_them(
+    body: str, code: str | None, message: str | None, foreign: str | None
+) -> None:
     answer = Answer(400, (), body.encode())
     assert (answer.error_code, answer.error_message, answer.foreign_code()) == (code, message, foreign)
 
@@ -112,7 +115,8 @@ def test_no_bytes_raise(status: int, body: bytes) -> None:
 
 JUDGED = everything.cases()[::60]
 VALUES = dict.fromkeys(
-    ["role-arn", "account", "user-arn", "session-arn", "session-access-key-id", "user-access-key-id", "policy-arn-1"], "x"
+    ["role-arn", "account", "user-arn", "session-arn", "session-access-key-id", "user-access-key-id", "policy-arn-1"],
+    "x",
 )
 
 
@@ -174,9 +178,7 @@ def test_which_answers_conform(outcome: str, answer: Answer, conforms: bool) -> 
     assert Expectation(outcome, refusal).judge(answer, values={}, sent_at=NOW).conforms is conforms
 
 
-BODY = (
-    "<R xmlns='urn:x'><T><A>one</A><B>2026-11-22T00:15:00Z</B><C>three</C><E/></T><Id>42</Id></R>"
-)
+BODY = "<R xmlns='urn:x'><T><A>one</A><B>2026-11-22T00:15:00Z</B><C>three</C><E/></T><Id>42</Id></R>"
 CHECKS: list[tuple[CheckSpec, str]] = [
     (CheckSpec(root="R"), ""),
     (CheckSpec(root="S"), "root element"),
@@ -212,10 +214,16 @@ CHECKS: list[tuple[CheckSpec, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "complaint"), CHECKS, ids=lambda v: str(getattr(v, "model_dump", lambda **_: "")(exclude_defaults=True))[:60])
+@pytest.mark.parametrize(
+    ("check", "complaint"),
+    CHECKS,
+    ids=lambda v: str(getattr(v, "model_dump", lambda **_: "")(exclude_defaults=True))[:60],
+)
 def test_checks(check: CheckSpec, complaint: str) -> None:
     answer = Answer(200, (("x-id", "42"),), BODY.encode())
-    judgement = Expectation("success", None, (check,), any_body=True).judge(answer, values={"word": "one"}, sent_at=NOW)
+    judgement = Expectation("success", None, (check,), any_body=True).judge(
+        answer, values={"word": "one"}, sent_at=NOW
+    )
     assert judgement.conforms is (not complaint)
     assert complaint in judgement.received
 

@@ -149,7 +149,11 @@ def _of_integer(member: Member, value: str) -> Iterator[str]:
 
 def contested(prefix: str, trait: str) -> bool:
     """Whether the authorities differ on a trait, so that there is an answer of either kind."""
-    return any(f"{prefix}.{trait}" == f"{owner}.{contest.trait}" for owner, member in leaves() for contest in member.contested)
+    return any(
+        f"{prefix}.{trait}" == f"{owner}.{contest.trait}"
+        for owner, member in leaves()
+        for contest in member.contested
+    )
 
 
 def leaves() -> Iterator[tuple[str, Member]]:
@@ -162,7 +166,9 @@ def leaves() -> Iterator[tuple[str, Member]]:
 
 WRITTEN = {rule.id for _, rule in CONTRACT.written}
 DERIVED = [case for case in CASES if case.rule not in WRITTEN and case.theme != "response"]
-WORDING = [case for case in CASES if case.rule == "common.error.validation-error.message" and "one-violation" not in case.id]
+WORDING = [
+    case for case in CASES if case.rule == "common.error.validation-error.message" and "one-violation" not in case.id
+]
 
 
 # Pure, the same for ever
@@ -171,8 +177,8 @@ WORDING = [case for case in CASES if case.rule == "common.error.validation-error
 def digest() -> str:
     """Sum up every case in all that matters."""
     shown = [
-        [c.id, c.rules, c.operation, c.theme, c.level, repr(c.request), repr(c.expectation), c.control, sorted(c.needs),
-         c.evidence, c.client, sorted(c.pinned)]
+        [c.id, c.rules, c.operation, c.theme, c.level, repr(c.request), repr(c.expectation), c.control,
+         sorted(c.needs), c.evidence, c.client, sorted(c.pinned)]
         for c in CASES
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
@@ -280,12 +286,22 @@ def test_negative_cases_break_what_they_claim_and_nothing_else() -> None:
 
 def _family(prefix: str) -> set[str]:
     """A list without entries, or an entry that is empty, breaks what is said of either."""
-    return {prefix, prefix.removesuffix(".item"), "data-type.policy-descriptor-type.arn" if "task-policy" in prefix else prefix}
+    return {
+        prefix,
+        prefix.removesuffix(".item"),
+        "data-type.policy-descriptor-type.arn" if "task-policy" in prefix else prefix,
+    }
 
 
 def _also(case: Case) -> set[str]:
     """Contested bounds: the widest claim counts."""
     return {"max-length"} if contested(*case.rule.rsplit(".", 1)) else set()
+
+
+def test_cases_of_several_violations_break_two_members() -> None:
+    several = [case for case in CASES if case.rule == "common.error.several-violations" and "-and-" in case.id]
+    assert len(several) > 50
+    assert [case.id for case in several if len({entry[0] for entry in broken(case)}) != 2] == []
 
 
 @pytest.mark.parametrize(
@@ -372,7 +388,7 @@ def test_traps_are_refused_and_admitted_as_java_would() -> None:
 
 
 def patterned() -> Iterator[tuple[str, str, str]]:
-    """Yield every member of an input that has a pattern: rule prefix, what its cases' suffixes begin with, pattern."""
+    """Yield every member of an input that has a pattern: rule prefix, start of its cases' suffixes, pattern."""
     for operation, spec in CONTRACT.operations.items():
         for name, member in spec.input.items():
             prefix = f"{kebab(operation)}.{kebab(name)}"
@@ -429,7 +445,11 @@ def _clauses(case: Case) -> Iterator[str]:
             kinds = ["min-length"] if len(given[name] or "") < (limits.min if limits else 0) else ["max-length"]  # type: ignore[operator]
         for kind in kinds:
             limit = (limits.min if kind.startswith("min") else limits.max) if limits else None
-            words = f"Member must satisfy regular expression pattern: {member.pattern}" if kind == "pattern" else WORDS[kind].format(limit)
+            words = (
+                f"Member must satisfy regular expression pattern: {member.pattern}"
+                if kind == "pattern"
+                else WORDS[kind].format(limit)
+            )
             value = f"'{given[name]}'" if there else "null"
             yield f"Value {value} at '{_spoken(name)}' failed to satisfy constraint: {words}"
 

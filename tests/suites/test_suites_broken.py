@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reports.writer import read_results
-from tests.servers import Manner, Ran, Run, Stub, alive, undone, until
+from tests.servers import Manner, Ran, Received, Run, Stub, alive, undone, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,11 @@ def broken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return ran, len(stub.received)
 
 
-def test_sending_ends_soon(broken: tuple[Ran, int]) -> None:
+def test_the_run_ends_soon(broken: tuple[Ran, int]) -> None:
+    """Fifteen steps of cleaning up, each with its own time-out, would take five minutes at the default of 20 s."""
     ran, received = broken
     assert received < 200
+    assert ran.seconds < 10
     assert ran.status == pytest.ExitCode.TESTS_FAILED
 
 
@@ -111,8 +114,8 @@ def test_ctrl_c_keeps_what_was_found_and_cleans_up(slow: Slow, tmp_path: Path) -
     under_way.interrupt()
     ran = under_way.wait(30)
     assert ran.status == pytest.ExitCode.INTERRUPTED
-    found = on_disk(tmp_path)
-    assert 20 < found < 1000
+    assert 20 < on_disk(tmp_path) < 1000
+    assert not ran.results.complete
     assert {"deviates", "conforms"} <= set(ran.verdicts.values())
     assert "Traceback" not in ran.output
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
@@ -140,6 +143,27 @@ def test_a_killed_run_leaves_whole_results(slow: Slow, tmp_path: Path) -> None:
     assert not results.complete
     assert len(results.cases) > 20
     assert len({case.id for case in results.cases}) == len(results.cases)
+
+
+@pytest.fixture(scope="module", params=["CreateUser", "CreatePolicy"])
+def interrupted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    def wait(received: Received) -> bytes | None:
+        if received.action == request.param:
+            stub.ended.wait(0.5)
+        return None
+
+    with Stub(Manner(answer=wait)) as stub:
+        under_way = Run(tmp_path_factory.mktemp("report"), f"--target={stub.url}", "--in-flight=2", "-q")
+        until(lambda: any(r.action == request.param for r in stub.received))
+        time.sleep(0.1)
+        under_way.interrupt()
+        assert under_way.wait(30).status == pytest.ExitCode.INTERRUPTED
+        until(lambda: not stub.concurrent)
+        return undone(stub)
+
+
+def test_ctrl_c_while_provisioning_leaves_nothing(interrupted: set[str]) -> None:
+    assert not interrupted
 
 
 def children(pid: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.servers import Http, Listener, Preloaded, Ran, Received, Stub, http, run, undone
+from tests.servers import Http, Listener, Preloaded, Ran, Received, Stub, http, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +155,10 @@ def test_a_closed_port(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (http(200, "<!DOCTYPE html><html><body>It works!</body></html>", {"content-type": "text/html"}), "an HTML page"),
+        (
+            http(200, "<!DOCTYPE html><html><body>It works!</body></html>", {"content-type": "text/html"}),
+            "an HTML page",
+        ),
         (http(200, '{"hello": "world"}', {"content-type": "application/json"}), "with JSON"),
         (http(302, "", {"location": "https://example.com/"}), "302 to https://example.com/"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is no HTTP"),

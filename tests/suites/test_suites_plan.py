@@ -73,7 +73,9 @@ def test_its_form_is_the_published_one(plan: Plan) -> None:
         expectation = case["expectation"]
         assert fits(expectation, EXPECTATION), case["id"]
         assert expectation["outcome"] in {"success", "refusal", "either"}
-        assert (expectation["refusal"] is None) == (expectation["outcome"] == "success") == (not expectation["answers"])
+        assert (
+            (expectation["refusal"] is None) == (expectation["outcome"] == "success") == (not expectation["answers"])
+        )
         for answer in expectation["answers"]:
             assert fits(answer, ANSWER), case["id"]
             assert 300 <= answer["status"] < 600
@@ -152,7 +154,9 @@ def test_no_server_is_started_for_a_plan(tmp_path: Path) -> None:
 def test_what_goes_to_aws_is_planned_as_it_would_be_sent(tmp_path: Path) -> None:
     """Nothing is sent to AWS: the plan shows that what would be minted there can do nothing."""
     path = tmp_path / "plan.json"
-    ran = run(tmp_path / "report", "--target=aws", f"--plan={path}", "-q", "-k", "get-federation-token.name and not several")
+    ran = run(
+        tmp_path / "report", "--target=aws", f"--plan={path}", "-q", "-k", "get-federation-token.name and not several"
+    )
     assert ran.status == pytest.ExitCode.OK
     cases = json.loads(path.read_text(encoding="ascii"))["cases"]
     assert len(cases) > 20

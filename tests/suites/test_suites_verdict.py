@@ -190,7 +190,9 @@ def test_what_deviates_is_sent_again_and_nothing_else(ran: Ran, odd: Odd) -> Non
     assert odd.seen[THROTTLED] == 3
     assert odd.seen[FLAKY] == 2
     assert odd.seen[GRANTED_TWICE] == 2
-    sharing = [c for c in ran.cases.values() if "DurationSeconds=899" in (c.exchange.request.body if c.exchange else "")]
+    sharing = [
+        c for c in ran.cases.values() if "DurationSeconds=899" in (c.exchange.request.body if c.exchange else "")
+    ]
     assert len(sharing) > 1  # the bound, and its wording
     assert odd.seen[REFUSED_ONCE] == 1
 

@@ -6,6 +6,7 @@ import html
 import json
 import random
 import time
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -15,9 +16,13 @@ from hypothesis import strategies as st
 from targets.credentials import REDACTED, Credentials, Redactor
 from tests.servers import mint
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLE=&<"
 TOKEN = "FwoGZXIvYXdzE" + "+/abcDEF0123" * 40 + "=="
-SPELLINGS = {
+SUM = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda s: s,
     "percent-encoded": lambda s: quote(s, safe=""),
     "percent-encoded but for slashes": quote,
@@ -71,7 +76,9 @@ def test_what_holds_no_secret_stays_as_it_is(text: str) -> None:
 
 def test_key_ids_and_short_texts_are_no_secrets() -> None:
     redactor = Redactor(["test", "", None, "garbage"])
-    assert redactor.clean("a test of garbage with AKIAIOSFODNN7EXAMPLE") == "a test of garbage with AKIAIOSFODNN7EXAMPLE"
+    assert (
+        redactor.clean("a test of garbage with AKIAIOSFODNN7EXAMPLE") == "a test of garbage with AKIAIOSFODNN7EXAMPLE"
+    )
 
 
 def test_one_secret_within_another() -> None:
@@ -84,16 +91,13 @@ def test_one_secret_within_another() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/sts/aws4_request, SignedHeaders=host, "
-        "Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
-        "/?Action=GetCallerIdentity&X-Amz-Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7&x=1",
+        "AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/sts/aws4_request, SignedHeaders=host, Signature=" + SUM,
+        f"/?Action=GetCallerIdentity&X-Amz-Signature={SUM}&x=1",
     ],
 )
 def test_signatures_are_taken_out(text: str) -> None:
     cleaned = Redactor().clean(text)
-    assert "5d672d79" not in cleaned
-    assert f"Signature={REDACTED}" in cleaned
-    assert cleaned.replace(REDACTED, "") == text.replace(text.partition("Signature=")[2][:64], "")
+    assert cleaned == text.replace(SUM, REDACTED)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,8 @@ def test_a_secret_written_with_entities_is_learned_as_it_is_meant() -> None:
 
 def test_large_texts_and_many_secrets_are_cleaned_soon() -> None:
     chance = random.Random(1)  # noqa: S311 - of a test
-    redactor = Redactor([minted for _ in range(500) for minted in (lambda m: (m.secret, m.token))(mint("arn:aws:iam::1:user/x"))])
+    given_out = [mint("arn:aws:iam::1:user/x") for _ in range(500)]
+    redactor = Redactor(secret for minted in given_out for secret in (minted.secret, minted.token))
     texts = {
         "letters": "".join(chance.choices("ABCDEFGHIJabcdefghij+/=", k=1_000_000)),
         "one letter": "a" * 1_000_000,

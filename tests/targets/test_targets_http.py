@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from targets.wire import Prepared
 from tests.servers import Http, Listener, Received, http, read_request
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -23,7 +23,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 def ask(
-    url: str, count: int = 1, *, method: str = "POST", in_flight: int = 64, max_rate: float = 0.0, timeout: float = 3.0
+    url: str,
+    count: int = 1,
+    *,
+    method: str = "POST",
+    in_flight: int = 64,
+    max_rate: float = 0.0,
+    timeout: float = 3.0,
 ) -> list[Exchange]:
     """Send so many requests at once."""
     length = (("Content-Length", "4"),) if method == "POST" else ()
@@ -105,8 +111,16 @@ GOOD: dict[str, tuple[Callable[[socket.socket], None], int, bytes]] = {
     "100 first": (script(b"HTTP/1.1 100 Continue\r\n\r\n" + OK), 200, b"ok"),
     "several 1xx": (script(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 3 + OK), 200, b"ok"),
     "no body": (script(b"HTTP/1.1 204 No Content\r\n\r\n", wait=True), 204, b""),
-    "of just the limit": (script(HEADERS + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY), 200, b"x" * MAX_BODY),
-    "a redirect": (script(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), 302, b""),
+    "of just the limit": (
+        script(HEADERS + b"Content-Length: %d\r\n\r\n" % MAX_BODY + b"x" * MAX_BODY),
+        200,
+        b"x" * MAX_BODY,
+    ),
+    "a redirect": (
+        script(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
+        302,
+        b"",
+    ),
     "an odd status": (script(b"HTTP/1.1 999 \r\nContent-Length: 0\r\n\r\n"), 999, b""),
 }
 BAD: dict[str, tuple[Callable[[socket.socket], None], str]] = {
@@ -114,8 +128,14 @@ BAD: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "one endless header": (endless(HEADERS + b"X: ", b"x" * 1000), "head is over"),
     "endless 1xx": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "over"),
     "an endless body": (endless(HEADERS + b"\r\n", b"x" * 10_000), "body is over"),
-    "an endless chunked body": (endless(HEADERS + b"Transfer-Encoding: chunked\r\n\r\n", b"a\r\n0123456789\r\n"), "body is over"),
-    "a body over the limit": (script(HEADERS + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1) + b"x" * (MAX_BODY + 1)), "body is over"),
+    "an endless chunked body": (
+        endless(HEADERS + b"Transfer-Encoding: chunked\r\n\r\n", b"2000\r\n" + b"x" * 0x2000 + b"\r\n"),
+        "body is over",
+    ),
+    "a body over the limit": (
+        script(HEADERS + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1) + b"x" * (MAX_BODY + 1)),
+        "body is over",
+    ),
     "a body that is cut off": (script(HEADERS + b"Content-Length: 100\r\n\r\nshort"), "before the answer was whole"),
     "a chunk that is cut off": (script(chunked(b"hel", end=b"ff\r\nlo")), "before the answer was whole"),
     "a chunk of no size": (script(HEADERS + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "no HTTP"),
@@ -124,16 +144,25 @@ BAD: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "a negative length": (script(HEADERS + b"Content-Length: -1\r\n\r\n"), "no HTTP"),
     "a length of letters": (script(HEADERS + b"Content-Length: two\r\n\r\nok"), "no HTTP"),
     "two lengths": (script(HEADERS + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok"), "no HTTP"),
-    "length and chunks": (script(HEADERS + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "no HTTP"),
+    "length and chunks": (
+        script(HEADERS + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        "no HTTP",
+    ),
     "a huge status": (script(b"HTTP/1.1 99999999999999999999 OK\r\n\r\n"), "no HTTP"),
     "garbage": (script(bytes(range(256)) * 10), "no HTTP"),
     "a request": (script(b"GET / HTTP/1.1\r\n\r\n"), "no HTTP"),
     "nothing": (script(), "closed before the answer was whole"),
     "silence": (script(wait=True), "no answer within 0.3 s"),
     "half a head and silence": (script(HEADERS, wait=True), "no answer within 0.3 s"),
-    "half a body and silence": (script(HEADERS + b"Content-Length: 9\r\n\r\nhalf", wait=True), "no answer within 0.3 s"),
+    "half a body and silence": (
+        script(HEADERS + b"Content-Length: 9\r\n\r\nhalf", wait=True),
+        "no answer within 0.3 s",
+    ),
     "a slow drip": (slow_drip, "no answer within 0.3 s"),
-    "another protocol": (script(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), ""),
+    "another protocol": (
+        script(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        "",
+    ),
 }
 
 
@@ -171,7 +200,9 @@ def test_a_head_just_within_the_limit_is_read() -> None:
 
 
 def test_names_are_in_lower_case_and_values_as_they_came() -> None:
-    with Listener(script(HEADERS + b"X-Amzn-RequestId:  A b\r\nSet-Cookie: 1\r\nset-cookie: \xe9\r\nContent-Length: 0\r\n\r\n")) as server:
+    with Listener(
+        script(HEADERS + b"X-Amzn-RequestId:  A b\r\nSet-Cookie: 1\r\nset-cookie: \xe9\r\nContent-Length: 0\r\n\r\n")
+    ) as server:
         (exchange,) = ask(server.url)
     assert exchange.answer is not None
     assert exchange.answer.headers == (

@@ -105,7 +105,9 @@ def ambient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("ambient")
-@pytest.mark.parametrize("given", ["http://127.0.0.1:9", "https://127.0.0.1:9", "https://sts.amazonaws.com.example.com"])
+@pytest.mark.parametrize(
+    "given", ["http://127.0.0.1:9", "https://127.0.0.1:9", "https://sts.amazonaws.com.example.com"]
+)
 def test_what_is_not_aws_gets_test_credentials(given: str) -> None:
     target = resolve(given)
     assert target.credentials == Credentials("test", "test")
@@ -148,7 +150,7 @@ def test_aws_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(TargetError, match="no AWS credentials found"):
         resolve("aws")
     monkeypatch.setenv("AWS_PROFILE", "no-such")
-    with pytest.raises(TargetError, match="no AWS credentials: .*no-such"):
+    with pytest.raises(TargetError, match=r"no AWS credentials: .*no-such"):
         resolve("aws")
 
 
@@ -160,7 +162,10 @@ name: mine
 endpoint: https://sts.example.com/base
 iam-endpoint: https://iam.example.com
 region: eu-central-1
-credentials: {access-key-id: AKIAIOSFODNN7EXAMPLE, secret-access-key: aaaaaaaaaaaaaaaaaaaa, session-token: bbbbbbbbbbbbbbb}
+credentials:
+  access-key-id: AKIAIOSFODNN7EXAMPLE
+  secret-access-key: aaaaaaaaaaaaaaaaaaaa
+  session-token: bbbbbbbbbbbbbbb
 user: {access-key-id-from: MY_ID, secret-access-key-from: MY_SECRET}
 role-arn: arn:aws:iam::123456789012:role/x
 role-max-session-seconds: 43200
@@ -175,7 +180,11 @@ def test_a_full_target_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = tmp_path / "full.yaml"
     path.write_text(FULL, encoding="utf-8")
     target = resolve(str(path))
-    assert (target.name, target.endpoint.url, target.region) == ("mine", "https://sts.example.com/base", "eu-central-1")
+    assert (target.name, target.endpoint.url, target.region) == (
+        "mine",
+        "https://sts.example.com/base",
+        "eu-central-1",
+    )
     assert target.iam_endpoint == parse_endpoint("https://iam.example.com")
     assert target.credentials == Credentials("AKIAIOSFODNN7EXAMPLE", "a" * 20, "b" * 15)
     assert target.user == Credentials("AKIAMINE", "c" * 16)
@@ -198,13 +207,21 @@ def test_a_full_target_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ("endpoint: http://x\nrole-max-session-seconds: long\n", 2, "'role-max-session-seconds'"),
         ("endpoint: http://x\nendpoint: http://y\n", 2, "found the key 'endpoint' again"),
         ("endpoint: http://x\ncredentials: test\n", 2, "'credentials'"),
-        ("endpoint: http://x\ncredentials: {access-key-id: a}\n", 2, "either secret-access-key or secret-access-key-from"),
+        (
+            "endpoint: http://x\ncredentials: {access-key-id: a}\n",
+            2,
+            "either secret-access-key or secret-access-key-from",
+        ),
         (
             "endpoint: http://x\nuser:\n  access-key-id: a\n  access-key-id-from: B\n  secret-access-key: c\n",
             2,
             "either access-key-id or access-key-id-from",
         ),
-        ("endpoint: http://x\ncredentials: {access-key-id: a, secret-acess-key: b}\n", 2, "'credentials.secret-acess-key'"),
+        (
+            "endpoint: http://x\ncredentials: {access-key-id: a, secret-acess-key: b}\n",
+            2,
+            "'credentials.secret-acess-key'",
+        ),
         ("endpoint: !!python/object:os.system x\n", 1, "found the tag"),
         ("endpoint: &a x\nname: *a\n", 1, "found the anchor"),
     ],
@@ -237,8 +254,12 @@ def test_no_iam_of_another_for_aws(tmp_path: Path) -> None:
         resolve(str(path))
 
 
-@pytest.mark.parametrize(("option", "asked", "made"), [("", False, False), ("", True, True), ("true", False, True), ("false", True, False)])
-def test_on_aws_nothing_is_made_unless_file_or_option_say_so(tmp_path: Path, option: str, asked: bool, made: bool) -> None:
+@pytest.mark.parametrize(
+    ("option", "asked", "made"), [("", False, False), ("", True, True), ("true", False, True), ("false", True, False)]
+)
+def test_on_aws_nothing_is_made_unless_file_or_option_say_so(
+    tmp_path: Path, option: str, asked: bool, made: bool
+) -> None:
     path = tmp_path / "x.yaml"
     keys = "credentials: {access-key-id: AKIAIOSFODNN7EXAMPLE, secret-access-key: aaaaaaaaaaaaaaaaaaaa}\n"
     more = f"provision: {option}\n" if option else ""
@@ -258,7 +279,7 @@ def test_defaults_of_a_target_file(tmp_path: Path) -> None:
 
 def test_names_that_are_no_target_are_told_what_is() -> None:
     for given in ("", "mto", "MOTO", "localhost", "/etc/passwd"):
-        with pytest.raises(TargetError, match="expected a URL .*, aws, a name .* or a .yaml file"):
+        with pytest.raises(TargetError, match=r"expected a URL .*, aws, a name .* or a \.yaml file"):
             resolve(given)
     assert set(targets.EMBEDDED) >= {"moto"}
 
