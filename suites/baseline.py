@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -86,15 +87,18 @@ def read_baseline(path: Path, cases: Mapping[str, object], rules: Mapping[str, o
                     line = _line_of(path, name)
                     raise SpecError(f"{path}:{line}: found the {kind} id '{name}', expected one that a {kind} bears")
                 if name in into:
-                    line = _line_of(path, name)
+                    line = _line_of(path, name, last=True)
                     raise SpecError(f"{path}:{line}: found the {kind} id '{name}' again, expected it once")
                 into[name] = entry.reason
     return baseline
 
 
-def _line_of(path: Path, name: str) -> int:
+def _line_of(path: Path, name: str, *, last: bool = False) -> int:
+    """Return the first (or last) line on which `name` stands by itself."""
+    alone = re.compile(rf"(?<![\w./-]){re.escape(name)}(?![\w./-])")
     lines = path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if name in line), 1)
+    found = [number for number, line in enumerate(lines, 1) if alone.search(line)] or [1]
+    return found[-1 if last else 0]
 
 
 def update_baseline(baseline: Baseline, path: Path, target: str, results: Iterable[CaseResult]) -> None:

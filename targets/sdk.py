@@ -90,10 +90,10 @@ class SdkClients:
         except BotoCoreError as error:
             if recorder.answer is None:
                 return Exchange(recorder.sent(made_at), None, f"boto3: {' '.join(str(error).split())}")
-            problem = f"boto3 cannot read the answer: {' '.join(str(error).split())}"
+            problem = _unreadable(error)
         except (ResponseParserError, KeyError, TypeError, ValueError, AttributeError) as error:
             # botocore's parser raises these on answers of another shape than the model's.
-            problem = f"boto3 cannot read the answer: {type(error).__name__} {' '.join(str(error).split())}"
+            problem = _unreadable(error)
         failure = problem if recorder.answer is None else ""
         return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
 
@@ -145,6 +145,11 @@ def _put(into: dict[str, Any], path: list[str], value: object) -> None:
 
 def _text(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _unreadable(error: Exception) -> str:
+    """Say that boto3 gave up; what it quotes of the body is spelled in ways in which no secret is recognised."""
+    return f"boto3 cannot read the answer: {type(error).__name__}"
 
 
 def _presigned(client: Any, case: Case) -> Prepared:

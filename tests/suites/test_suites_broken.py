@@ -24,6 +24,7 @@ def whole(ran: Ran) -> None:
     assert ran.results.complete
     page = (ran.report / "index.html").read_text(encoding="utf-8")
     assert page.rstrip().endswith("</html>")
+    assert "cut off" not in page
     for case in ran.results.cases:
         assert case.id in page
 
@@ -120,6 +121,7 @@ def test_ctrl_c_keeps_what_was_found_and_cleans_up(slow: Slow, tmp_path: Path) -
     assert "Traceback" not in ran.output
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert ran.results.cases[0].id in page
+    assert "cut off" in page
     assert {r.action for r in slow.iam if r.action.startswith("Create")} >= {"CreateUser", "CreateRole"}
     assert not undone(slow)
 

@@ -159,11 +159,12 @@ def test_a_closed_port(tmp_path: Path) -> None:
             http(200, "<!DOCTYPE html><html><body>It works!</body></html>", {"content-type": "text/html"}),
             "an HTML page",
         ),
+        (http(404, "<html><h1>Not Found</h1></html>", {"content-type": "text/html"}), "404 <html>"),
         (http(200, '{"hello": "world"}', {"content-type": "application/json"}), "with JSON"),
         (http(302, "", {"location": "https://example.com/"}), "302 to https://example.com/"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "the answer is no HTTP"),
     ],
-    ids=["html", "json", "redirect", "ssh"],
+    ids=["html", "xhtml", "json", "redirect", "ssh"],
 )
 def test_what_answers_is_no_sts(runs: Preloaded, tmp_path: Path, answer: bytes, words: str) -> None:
     sent: list[Received] = []
