@@ -69,13 +69,9 @@ def _control(rule: RuleSpec, spec: CaseSpec) -> str:
     if spec.control is not None:
         return spec.control
     control = f"{kebab(spec.request.operation)}.wire.request.action/served"
-    if f"{rule.id}/{spec.case}" == control or (spec.expect != "refusal" and not spec.check and _accepts(spec)):
+    if f"{rule.id}/{spec.case}" == control or (spec.expect.startswith("success") and not spec.check):
         return ""
     return control
-
-
-def _accepts(spec: CaseSpec) -> bool:
-    return spec.expect.startswith("success")
 
 
 def _expectation(contract: Contract, spec: CaseSpec, request: Request) -> Expectation:

@@ -24,7 +24,8 @@ def command(case: Case, sent: Prepared, target: Target) -> str:
     """
     signing = case.request.signing
     plain_signing = signing.by != "query" and signing.alter is None and not signing.skew_seconds
-    if not plain_signing or len(sent.body) > _LONGEST or signing.date_header != "x-amz-date":
+    never_sent = not sent.method
+    if never_sent or not plain_signing or len(sent.body) > _LONGEST or signing.date_header != "x-amz-date":
         return f"pytest --target={shlex.quote(_name(target))} -k {shlex.quote(case.id)}"
     parts = ["curl", "--silent", "--show-error", "--include"]
     if signing.by == "header":

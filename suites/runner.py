@@ -303,7 +303,7 @@ class Runner:
             now = datetime.now(UTC)
             exchange = await self.client.send(prepare(request, self._signer, caller, self._estate.values, now))
         if exchange.answer is not None:
-            self._redactor.learn(exchange.answer.text)
+            self._redactor.learn_from(exchange.answer)
         return exchange
 
     def _watch(self, exchange: Exchange) -> None:

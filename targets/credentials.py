@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
+from generators.answer import local_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from generators.answer import Answer
 
 REDACTED = "<redacted>"
 _SHORTEST = 8  # characters; shorter texts are no secrets of STS, and would redact half the report
@@ -27,6 +31,7 @@ class Credentials:
     session_token: str | None = field(default=None, repr=False)
 
 
+_SECRET_NAMES = frozenset({"SecretAccessKey", "SessionToken", "WebIdentityToken"})
 # Elements and JSON members of answers that carry secrets, wherever they stand.
 _SECRET_FIELDS = re.compile(
     r"""<(?:[\w.-]{1,64}:)?(?:SecretAccessKey|SessionToken|WebIdentityToken)\b[^<>]{0,256}>([^<]++)<
@@ -86,6 +91,14 @@ class Redactor:
             value = (match[1] or match[2]).strip()
             self.add(value)
             self.add(html.unescape(value))
+
+    def learn_from(self, answer: Answer) -> None:
+        """Remember the secrets of an answer: of its text, and of its elements however they are written (CDATA)."""
+        self.learn(answer.text)
+        if answer.root is not None:
+            for element in answer.root.iter():
+                if local_name(element) in _SECRET_NAMES and element.text:
+                    self.add(element.text.strip())
 
     def clean(self, text: str) -> str:
         """Return `text` without any known secret, and without signatures."""

@@ -378,7 +378,7 @@ class Provisioner:
         signer = Signer(self._target.endpoint, self._target.region)
         exchange = await self._client.send(prepare(request, signer, caller, values, datetime.now(UTC)))
         if exchange.answer is not None:
-            self._redactor.learn(exchange.answer.text)
+            self._redactor.learn_from(exchange.answer)
         return exchange
 
     async def _iam_call(self, action: str, **parameters: str) -> Exchange:
@@ -389,7 +389,7 @@ class Provisioner:
             prepare(request, signer, self._target.credentials, {}, datetime.now(UTC))
         )
         if exchange.answer is not None:
-            self._redactor.learn(exchange.answer.text)
+            self._redactor.learn_from(exchange.answer)
         return exchange
 
 

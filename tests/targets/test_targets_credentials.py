@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generators.answer import Answer
 from targets.credentials import REDACTED, Credentials, Redactor
 from tests.servers import mint
 
@@ -147,3 +148,18 @@ def test_credentials_never_show_their_secrets() -> None:
         assert SECRET not in shown
         assert TOKEN not in shown
     assert "AKIAIOSFODNN7EXAMPLE" in repr(keys)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<R><SecretAccessKey><![CDATA[0123456789abcdefghij]]></SecretAccessKey></R>",
+        "<R><SessionToken>0123456789abcdefghij</SessionToken></R>".encode("utf-16"),
+        b"<R><SessionToken>01234&#53;6789abcdefghij</SessionToken></R>",
+    ],
+    ids=["cdata", "utf-16", "character reference"],
+)
+def test_a_secret_is_learnt_however_its_element_is_written(body: bytes) -> None:
+    redactor = Redactor()
+    redactor.learn_from(Answer(200, (), body))
+    assert redactor.clean("it is 0123456789abcdefghij") == "it is <redacted>"
