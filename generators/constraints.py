@@ -7,14 +7,24 @@ where no such value can be granted here, the member's sample.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from generators import messages
 from generators.case import Case, Parameters
 from generators.expectation import Expectation
 from generators.patterns import TRAPS, admits, outsider
-from generators.plain import DENY_ALL, NEEDS, NEXT_REFUSAL, Probe, incompressible, list_parameters, plain, probe
+from generators.plain import (
+    DENY_ALL,
+    GRANTED,
+    NEEDS,
+    NEXT_REFUSAL,
+    Probe,
+    incompressible,
+    list_parameters,
+    plain,
+    probe,
+)
 from specs.contract import kebab
 from specs.model import Authority, CheckSpec
 
@@ -202,14 +212,19 @@ def _type(leaf: Leaf) -> Iterator[Case]:
         )
 
 
-def _as_served(leaf: Leaf) -> Expectation:
+def _as_plain(leaf: Leaf) -> Expectation:
     """Expect what the plain request of the operation meets."""
     following = NEXT_REFUSAL.get(leaf.operation)
-    if leaf.top == "ProvidedContexts":
-        following = "context-not-accepted"
     if following is None:
         return Expectation("success")
     return Expectation("either", leaf.contract.refusals[following])
+
+
+def _as_served(leaf: Leaf) -> Expectation:
+    """Expect what the plain request meets with good entries of this member, which may not be granted here."""
+    if leaf.top == "ProvidedContexts":
+        return Expectation("either", leaf.contract.refusals["context-not-accepted"])
+    return _as_plain(leaf)
 
 
 def _required(leaf: Leaf) -> Iterator[Case]:
@@ -221,7 +236,8 @@ def _required(leaf: Leaf) -> Iterator[Case]:
         first = f"{leaf.parameter}.arn"
     if not leaf.member.required:
         left_out = tuple(p for p in good if p[0] != leaf.parameter and leaf.top not in _ALONE)
-        yield leaf.case("required", "left-out", left_out, _as_served(leaf), drop=leaf.parameter)
+        yield leaf.case("required", "left-out", left_out, _as_plain(leaf), drop=leaf.parameter)
+        yield from _granted(leaf, "required", "left-out-granted", (), drop=leaf.parameter)
         return
     control = leaf.sample
     yield leaf.case(
@@ -238,7 +254,8 @@ _ALONE = frozenset({"SerialNumber", "TokenCode"})  # one without the other is an
 
 
 def _may_be_empty(member: Member) -> bool:
-    return member.length is not None and not member.length.min
+    """Without a lower bound nothing forbids an empty text: that it counts as left out is nowhere told."""
+    return member.length is None or not member.length.min
 
 
 def _items(leaf: Leaf) -> Iterator[Case]:
@@ -246,6 +263,8 @@ def _items(leaf: Leaf) -> Iterator[Case]:
     if bounds is None:
         return
     if bounds.min:
+        fewest = list_parameters(leaf.parameter, bounds.min)
+        yield leaf.case("min-items", str(bounds.min), fewest, _as_served(leaf))
         yield leaf.case(
             "min-items", "0", ((leaf.parameter, ""),), leaf.refusal("empty-parameter"),
             control=leaf.sample, drop=f"{leaf.parameter}.member.1",
@@ -277,6 +296,7 @@ def _range(leaf: Leaf) -> Iterator[Case]:
         if inside is not None:
             yield leaf.case(trait, str(limit), leaf.with_value(str(limit)), inside)
             control = leaf.id_of(trait, str(limit))
+        yield from _granted(leaf, trait, f"{limit}-granted", ((leaf.parameter, str(limit)),))
         for value in sorted(outside):
             yield leaf.case(
                 trait, str(value), leaf.with_value(str(value)), leaf.refusal("constraint-violation"),
@@ -316,11 +336,14 @@ def _shortest(leaf: Leaf, trait: str, least: int) -> Iterator[Case]:
 
 
 def _short_inside(leaf: Leaf) -> Expectation | None:
-    """Expect of the shortest value; one character cannot be a policy, but it is long enough."""
+    """Expect of the shortest value; one character cannot be a policy, but it is long enough.
+
+    Where the plain request is refused anyway, it is not known which of the two refusals comes first.
+    """
     inside = leaf.inside()
-    if leaf.parameter == "Policy" and inside is not None and inside.outcome == "success":
-        return leaf.refusal("malformed-policy-document")
-    return inside
+    if leaf.parameter != "Policy" or inside is None:
+        return inside
+    return leaf.refusal("malformed-policy-document") if inside.outcome == "success" else None
 
 
 def _longest(leaf: Leaf, trait: str, most: int, *, contested: bool) -> Iterator[Case]:
@@ -389,11 +412,13 @@ def _pattern(leaf: Leaf) -> Iterator[Case]:
     if bad is not None:
         for place, value in _placed(good, bad.text).items():
             yield _outside(leaf, f"{bad.name}-{place}", value)
+        if leaf.parameter == "Policy":
+            yield _outside(leaf, f"{bad.name}-in-a-string", _policy_naming(bad.text))
     inside = leaf.inside()
     if inside is not None and leaf.parameter != "Policy":
         yield leaf.case("pattern", "every-ascii-character", _matched(leaf, _every_ascii(leaf)), inside)
     for trap in TRAPS:
-        value = _fitting(leaf, good, trap.text)
+        value = _policy_naming(trap.text) if leaf.parameter == "Policy" else _fitting(leaf, good, trap.text)
         if bad is not None and trap.name == bad.name:
             continue
         if not admits(pattern, trap.text):
@@ -427,6 +452,11 @@ def _placed(good: str, bad: str) -> dict[str, str]:
     }
 
 
+def _policy_naming(text: str) -> str:
+    """Return a policy document that has nothing wrong but `text` in the name of a resource."""
+    return DENY_ALL.replace('"Resource":"*"', f'"Resource":"arn:aws:s3:::{text}"')
+
+
 def _fitting(leaf: Leaf, good: str, extra: str) -> str:
     """Put `extra` at the end of `good`; if the length is fixed, in place of its last characters."""
     bounds = leaf.member.length
@@ -440,6 +470,16 @@ def _outside(leaf: Leaf, suffix: str, value: str) -> Case:
     return leaf.case("pattern", suffix, leaf.with_value(value), leaf.refusal(refusal), control=leaf.sample)
 
 
+def _granted(
+    leaf: Leaf, trait: str, suffix: str, parameters: Parameters, *checks: CheckSpec, drop: str = ""
+) -> Iterator[Case]:
+    """Where the plain request cannot be granted: the same with what it takes, for targets that have that."""
+    if leaf.operation in GRANTED:
+        need, members = GRANTED[leaf.operation]
+        case = leaf.case(trait, suffix, (*members, *parameters), Expectation("success", checks=checks), drop=drop)
+        yield replace(case, needs=case.needs | {need})
+
+
 def _default(leaf: Leaf) -> Iterator[Case]:
     assert leaf.member.default is not None  # noqa: S101 - the caller has looked
     wrapper = leaf.contract.operations[leaf.operation].result_wrapper
@@ -450,6 +490,7 @@ def _default(leaf: Leaf) -> Iterator[Case]:
         "default", "left-out", (), Expectation(served.outcome, served.refusal, (check,)),
         control=leaf.served, drop=leaf.parameter,
     )  # fmt: skip
+    yield from _granted(leaf, "default", "granted", (), check, drop=leaf.parameter)
 
 
 def several_violations(contract: Contract) -> Iterator[Case]:

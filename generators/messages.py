@@ -50,7 +50,7 @@ def violations(member: Member, value: str) -> list[str]:
             broken.append(f"Member must have value greater than or equal to {member.range.min}")
     if member.type == "string":
         low = member.length.min if member.length else None
-        high = member.length.max if member.length else None
+        high = _longest(member)
         if low is not None and len(value) < low:
             broken.append(f"Member must have length greater than or equal to {low}")
         if high is not None and len(value) > high:
@@ -58,6 +58,13 @@ def violations(member: Member, value: str) -> list[str]:
         if member.pattern is not None and not admits(member.pattern, value):
             broken.append(f"Member must satisfy regular expression pattern: {member.pattern}")
     return broken
+
+
+def _longest(member: Member) -> int | None:
+    """Return the limit that AWS names: the observed one where the authorities differ."""
+    contested = (c.observed for c in member.contested if c.trait == "max-length")
+    observed = next((limit for limit in contested if isinstance(limit, int)), None)
+    return observed or (member.length.max if member.length else None)
 
 
 def message_pattern(found: Sequence[str]) -> str:

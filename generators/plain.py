@@ -189,7 +189,7 @@ _PROBES: dict[str, Probe] = {
     "AccessKeyId": Probe("", _letters, inside="unknown"),
     "TargetPrincipal": Probe("", _letters, inside="unknown"),
     "TradeInToken": Probe("", _letters, inside="unknown"),
-    "SigningAlgorithm": Probe("RS256", lambda n: ("RS256" + "6" * n)[:n], inside="unknown"),
+    "SigningAlgorithm": Probe("RS256", lambda n: ("RS256" + "6" * n)[:n]),
     "Audience.item": Probe("https://sts-conformance.example.com", _letters),
     "TransitiveTagKeys.item": Probe("Project", _letters),
     "Tag.Key": Probe("Project", _letters),

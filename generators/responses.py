@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from specs.model import Member, OperationSpec
 
 _FORMS = {
+    "string": r"(?s).*\S.*",
     "integer": r"-?\d+",
     "timestamp": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})",
 }
@@ -26,6 +27,8 @@ _BRINGS: dict[str, Parameters] = {
     "SourceIdentity": (("SourceIdentity", "alice"),),
     "PackedPolicySize": (("Tags.member.1.Key", "Project"), ("Tags.member.1.Value", "Unicorn")),
 }
+# Whose answer must hold a source identity: the request names one, or the assertion or token of the run does.
+_BEARS_SOURCE_IDENTITY = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 
 
 def cases(contract: Contract) -> Iterator[Case]:
@@ -77,7 +80,8 @@ def _element(
     request = plain(contract, operation).with_parameters(*brings)
     always = getattr(element, "presence", "always") == "always"
     form = _FORMS.get(element.type)
-    check = CheckSpec(at=path, matches=form, when_present=not always and name != "SourceIdentity")
+    expected = always or (name == "SourceIdentity" and operation in _BEARS_SOURCE_IDENTITY)
+    check = CheckSpec(at=path, matches=form, when_present=not expected)
     yield _case(operation, contract.rules[prefix], "answer", request, check)
     if element.shape is not None:
         yield from _structure(contract, operation, path, element.shape, request)
@@ -91,7 +95,7 @@ def _structure(contract: Contract, operation: str, path: str, shape: str, reques
         prefix, inner = f"data-type.{kebab(shape)}.{kebab(name)}", f"{path}/{name}"
         suffix = kebab(operation)
         present = CheckSpec(at=inner, matches=r"(?s).+")
-        kind = CheckSpec(at=inner, matches=_FORMS.get(member.type, r"(?s).*"), when_present=True)
+        kind = CheckSpec(at=inner, matches=_FORMS.get(member.type), when_present=True)
         yield _case(operation, contract.rules[f"{prefix}.required"], suffix, request, present)
         yield _case(operation, contract.rules[f"{prefix}.type"], suffix, request, kind)
         for trait, check in _trait_checks(inner, member, when_present=True):

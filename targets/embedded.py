@@ -79,7 +79,13 @@ def launch(command: list[str], port: int, environment: dict[str, str] | None = N
     return EmbeddedServer(f"http://127.0.0.1:{port}", port, process, " ".join(command[:4]))
 
 
-def start_moto() -> EmbeddedServer:
-    """Start moto's server."""
+def start_moto(_region: str = "us-east-1") -> EmbeddedServer:
+    """Start moto's server, which serves every region."""
     port = free_port()
     return launch([sys.executable, "-m", "targets.moto_server", str(port)], port)
+
+
+def start_reference(region: str = "us-east-1") -> EmbeddedServer:
+    """Start the reference STS; it serves one region, as AWS's endpoints do."""
+    port = free_port()
+    return launch([sys.executable, "-m", "targets.reference", str(port), "--region", region], port)

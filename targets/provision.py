@@ -22,6 +22,7 @@ from generators.restrain import restrained
 from specs.contract import load
 from specs.model import Level
 from targets.credentials import Credentials, Redactor
+from targets.federation import Federation, take_fixtures
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Provisioner:
         self._undo_parts: list[Callable[[], Awaitable[Exchange]]] = []
         self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
         self._run = secrets.token_hex(4)
+        self._federation: Federation | None = None
         self.estate = Estate()
 
     async def prepare(self) -> Estate:
@@ -91,6 +93,8 @@ class Provisioner:
         await self._identify()
         await asyncio.gather(self._policies(), self._principals())
         self._bad_callers()
+        if target.has_fixtures:
+            await self._fixtures()
         if target.one_region:
             estate.has.add("one-region")
         else:
@@ -103,7 +107,18 @@ class Provisioner:
         for steps in (self._undo_parts, self._undo_wholes):
             undone += await asyncio.gather(*(step() for step in steps))
             steps.clear()
+        if self._federation is not None:
+            self._federation.close()
         return [self._words(exchange) for exchange in undone if not _granted(exchange)]
+
+    async def _fixtures(self) -> None:
+        """Have identity providers, and what only a reference hands out."""
+        self._federation = Federation(self._run, PATH, self.estate, self._iam_call, self._undo_parts)
+        await self._federation.make()
+        await self._federation.outbound()
+        await take_fixtures(self.estate, self._client)
+        for name in ("saml-assertion", "web-identity-token", "encoded-message", "trade-in-token"):
+            self._redactor.add(self.estate.values.get(name))
 
     async def _principals(self) -> None:
         """Have a user; then, side by side, what can only be had as one."""

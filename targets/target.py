@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from specs.loader import SpecError
 from targets.credentials import Credentials
-from targets.embedded import EmbeddedServer, start_moto
+from targets.embedded import EmbeddedServer, start_moto, start_reference
 from targets.endpoint import Endpoint, EndpointError, parse_endpoint
 from targets.profile import TargetFile, read_target_file
 
@@ -20,7 +20,8 @@ DEFAULT_REGION = "us-east-1"
 # What emulators take for their administrator. Never anything from the user's environment.
 TEST_CREDENTIALS = Credentials("test", "test")
 
-EMBEDDED: dict[str, Callable[[], EmbeddedServer]] = {"moto": start_moto}
+REFERENCE = "reference"
+EMBEDDED: dict[str, Callable[[str], EmbeddedServer]] = {"moto": start_moto, REFERENCE: start_reference}
 
 
 class TargetError(Exception):
@@ -42,6 +43,7 @@ class Target:
     one_region: bool = False  # the endpoint serves its own region only, as AWS's do
     baseline: Path | None = None
     server: EmbeddedServer | None = None
+    has_fixtures: bool = False  # it hands out what no API does, and trusts identity providers on loopback
 
 
 def resolve(given: str, *, region: str | None = None, provision: bool = False) -> Target:
@@ -92,7 +94,7 @@ def _unknown(given: str) -> TargetError:
 
 
 def _embedded(name: str, region: str) -> Target:
-    server = EMBEDDED[name]()
+    server = EMBEDDED[name](region)
     endpoint = parse_endpoint(server.url)
     baseline = PROFILES / f"{name}.baseline.yaml"
     return Target(
@@ -103,6 +105,8 @@ def _embedded(name: str, region: str) -> Target:
         credentials=TEST_CREDENTIALS,
         baseline=baseline if baseline.exists() else None,
         server=server,
+        one_region=name == REFERENCE,
+        has_fixtures=name == REFERENCE,
     )
 
 

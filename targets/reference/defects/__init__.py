@@ -1,0 +1,31 @@
+"""What can be made wrong with the reference, one defect or more for each rule of the contract.
+
+What follows from the contract is derived from it (`members`, `answers`); the rest is written by hand, beside
+the subject that it is about. Nothing of this is on unless it is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from targets.reference.defects import answers, authentication, errors, members, operations, sdk, wire
+
+if TYPE_CHECKING:
+    from targets.reference.defects.registry import Defect
+
+
+@cache
+def registry() -> dict[str, Defect]:
+    """Return all defects by id.
+
+    Raises:
+        ValueError: two bear one id.
+    """
+    found: dict[str, Defect] = {}
+    for source in (members, answers, wire, authentication, errors, operations, sdk):
+        for defect in source.defects():
+            if defect.id in found:
+                raise ValueError(f"two defects bear the id '{defect.id}', expected one")
+            found[defect.id] = defect
+    return found

@@ -1,0 +1,15 @@
+"""Defects of the rules in specs/sts/ that are written by hand: authentication."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from targets.reference.defects.registry import Defect
+
+
+def defects() -> Iterator[Defect]:
+    """Yield them."""
+    yield from ()

@@ -1,0 +1,59 @@
+"""JSON Web Tokens for services outside of AWS, as GetWebIdentityToken hands them out."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from targets.reference.model import Principal, Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from random import Random
+
+
+class Outbound:
+    """Signs tokens with keys of its own, made when they are first needed."""
+
+    def __init__(self, entropy: Random) -> None:
+        self._entropy = entropy
+
+    @cached_property
+    def _rsa(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @cached_property
+    def _ec(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(ec.SECP384R1())
+
+    def token(
+        self,
+        principal: Principal,
+        audience: list[str],
+        algorithm: str,
+        tags: tuple[tuple[str, str], ...],
+        now: datetime,
+        expires: datetime,
+    ) -> str:
+        """Return a signed token; raises Refused for another algorithm than RS256 and ES384."""
+        keys: dict[str, Any] = {"RS256": lambda: self._rsa, "ES384": lambda: self._ec}
+        if algorithm not in keys:
+            raise Refused(
+                "constraint-violation",
+                f"1 validation error detected: Value '{algorithm}' at 'signingAlgorithm' failed to satisfy "
+                "constraint: Member must satisfy enum value set: [ES384, RS256]",
+            )
+        claims = {
+            "iss": "https://reference.tokens.sts.global.api.aws",
+            "sub": principal.arn,
+            "aud": audience,
+            "iat": int(now.timestamp()),
+            "exp": int(expires.timestamp()),
+            "jti": str(uuid.UUID(int=self._entropy.getrandbits(128), version=4)),
+            "https://sts.amazonaws.com/": {"aws_account": principal.account, "request_tags": dict(tags)},
+        }
+        return jwt.encode(claims, keys[algorithm](), algorithm=algorithm, headers={"kid": algorithm})

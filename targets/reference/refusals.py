@@ -1,0 +1,44 @@
+"""What each refusal looks like on the wire: as AWS was observed to answer, else as modelled, else as documented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from specs.contract import XML_NAMESPACE, load
+from specs.model import Authority
+
+_ORDER = (Authority.OBSERVED, Authority.MODELLED, Authority.DOCUMENTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, code and namespace of a refusal."""
+
+    status: int
+    code: str
+    namespace: str = XML_NAMESPACE
+    type: str = "Sender"
+
+
+# Refusals of calls that no rule asks for yet, as AWS was observed to answer (observed.yaml, in brackets).
+_OWN = {
+    "access-denied": Reply(403, "AccessDenied"),  # gft-denied
+    "expired-session": Reply(403, "ExpiredToken"),  # auth-expired
+    "duration-over-role-max": Reply(400, "ValidationError"),  # ar-duration-over-role-max
+    "duration-over-chaining-limit": Reply(400, "ValidationError"),  # ar-duration-chaining
+    "inherited-tag": Reply(400, "InvalidParameterValue"),  # by analogy with ar-tag-duplicate-case
+    "unknown-access-key": Reply(403, "InvalidClientTokenId"),  # gaki-unknown: not known
+    "unknown-managed-policy": Reply(400, "ValidationError"),  # not known
+}
+
+
+def replies() -> dict[str, Reply]:
+    """Return the reply to every refusal by its name; those that are HTTP's alone have none."""
+    found = dict(_OWN)
+    for name, refusal in load().refusals.items():
+        coded = [answer for answer in refusal.answers if answer.code is not None]
+        if coded:
+            chosen = min(coded, key=lambda answer: _ORDER.index(answer.authority))
+            assert chosen.code is not None  # noqa: S101 - filtered above
+            found[name] = Reply(chosen.status, chosen.code, refusal.namespace or XML_NAMESPACE)
+    return found
