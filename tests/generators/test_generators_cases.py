@@ -444,7 +444,8 @@ def _clauses(case: Case) -> Iterator[str]:
         if trait == "length":
             kinds = ["min-length"] if len(given[name] or "") < (limits.min if limits else 0) else ["max-length"]  # type: ignore[operator]
         for kind in kinds:
-            limit = (limits.min if kind.startswith("min") else limits.max) if limits else None
+            bound = (limits.min if kind.startswith("min") else limits.max) if limits else None
+            limit = next((c.observed for c in member.contested if c.trait == kind and c.observed), bound)
             words = (
                 f"Member must satisfy regular expression pattern: {member.pattern}"
                 if kind == "pattern"
@@ -473,6 +474,7 @@ def _spoken(name: str) -> str:
 NO_SUCH_ARN = "no ARN of that length exists to be granted, and AWS tells one that does not exist by the same code"
 NO_SUCH_VALUE = "no such value can be made up that is granted, or that meets a refusal of its own"
 ONE_CHARACTER = "one character is long enough, but no policy: the case expects MalformedPolicyDocument"
+WHICH_COMES_FIRST = "one character is no policy, and whether policy or token is refused first is not known"
 NEVER = "no text is shorter than none"
 ONE_SIDED = {
     **{
@@ -497,8 +499,8 @@ ONE_SIDED = {
             "GetAccessKeyInfo.AccessKeyId",
         )
     },
-    "AssumeRoot.DurationSeconds min": ("inside", NO_SUCH_VALUE),
-    "AssumeRoot.MinimumSessionTokenSize min": ("inside", NO_SUCH_VALUE),
+    "AssumeRoleWithSAML.Policy min-length": ("inside", WHICH_COMES_FIRST),
+    "AssumeRoleWithWebIdentity.Policy min-length": ("inside", WHICH_COMES_FIRST),
     "AssumeRole.Policy min-length": ("inside", ONE_CHARACTER),
     "GetFederationToken.Policy min-length": ("inside", ONE_CHARACTER),
     "AssumeRole.Tags.member.1.Value min-length": ("outside", NEVER),
