@@ -68,15 +68,16 @@ class Behaviour(StrEnum):
     """How the issuer's server answers."""
 
     GOOD = "good"
-    NOT_FOUND = "not-found"
+    NOT_FOUND = "not-found"  # the genuine documents, with status 404
     REDIRECTS = "redirects"  # to where the genuine documents are
     NOT_JSON = "not-json"
-    HUGE = "huge"  # a megabyte and more
+    HUGE = "huge"  # the genuine documents, with a megabyte of padding
     SILENT = "silent"  # no answer until the issuer is stopped
     DRIPS = "drips"  # a byte every tenth of a second, without end
     OTHER_ISSUER = "other-issuer"  # the discovery document names another
     KEYS_ELSEWHERE = "keys-elsewhere"  # the keys are said to be on another machine
     NO_KEYS = "no-keys"  # the key set is empty
+    ODD_KEYS = "odd-keys"  # the key set is none: a number stands in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +154,11 @@ class OpenIdIssuer:
         """The SHA-1 of the server's certificate, 40 hex digits, as CreateOpenIDConnectProvider takes it."""
         return self._certificate.fingerprint(SHA1()).hex()  # noqa: S303 - IAM's thumbprints are SHA-1
 
+    @property
+    def certificate_pem(self) -> str:
+        """The server's certificate, for the trust store of a target that goes by authorities, not by thumbprints."""
+        return self._certificate.public_bytes(Encoding.PEM).decode()
+
     def rotate(self) -> None:
         """Sign with new keys from now on, and publish the old ones no more."""
         self._generation += 1
@@ -183,7 +189,7 @@ class OpenIdIssuer:
         """Return what is served, by path: the discovery document and the key set."""
         elsewhere = self.behaviour is Behaviour.KEYS_ELSEWHERE
         published = {} if self.behaviour is Behaviour.NO_KEYS else dict(self._keys)
-        about = {
+        about: dict[str, Any] = {
             "issuer": "https://other.example.com" if self.behaviour is Behaviour.OTHER_ISSUER else self.url,
             # 192.0.2.0/24 is for documentation: nobody is there (RFC 5737).
             "jwks_uri": f"https://192.0.2.1{_KEYS}" if elsewhere else self.url + _KEYS,
@@ -191,8 +197,11 @@ class OpenIdIssuer:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
         }
+        if self.behaviour is Behaviour.HUGE:
+            about["padding"] = "x" * 1_100_000
         keys = [_jwk(key) | {"kid": kid, "use": "sig"} for kid, key in published.items()]
-        return {self._path + _DISCOVERY: about, self._path + _KEYS: {"keys": keys}}
+        odd = self.behaviour is Behaviour.ODD_KEYS
+        return {self._path + _DISCOVERY: about, self._path + _KEYS: {"keys": 7 if odd else keys}}
 
     def _key(self, algorithm: Algorithm) -> tuple[str, PrivateKey]:
         """Return the key for an algorithm with its id; the RSA algorithms share one."""
@@ -316,21 +325,18 @@ class _Handler(BaseHTTPRequestHandler):
         issuer = self.server.issuer
         issuer.requests.append(self.path)
         match issuer.behaviour:
-            case Behaviour.NOT_FOUND:
-                self._send(404, b"{}")
             case Behaviour.REDIRECTS if not self.path.startswith("/moved"):
                 self._send(302, b"", location=f"/moved{self.path}")
             case Behaviour.NOT_JSON:
                 self._send(200, b"<html>")
-            case Behaviour.HUGE:
-                self._send(200, b'{"issuer": "' + b"x" * 1_100_000 + b'"}')
             case Behaviour.SILENT:
                 issuer.stopped.wait(30.0)
             case Behaviour.DRIPS:
                 self._drip()
             case _:
                 document = issuer.documents().get(self.path.removeprefix("/moved"))
-                self._send(404 if document is None else 200, json.dumps(document or {}).encode())
+                found = document is not None and issuer.behaviour is not Behaviour.NOT_FOUND
+                self._send(200 if found else 404, json.dumps(document or {}).encode())
 
     def _send(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
