@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +46,9 @@ class Claim:
     signed_headers: tuple[str, ...]
     signature: str
     stamp: str  # 20261231T235959Z
+    moment: datetime  # the same
     token: str | None
     expires_seconds: int = 0  # of a presigned request
-    by_query: bool = False
-
-    @property
-    def moment(self) -> datetime:
-        """When the request claims to have been made; raises ValueError for a date that does not exist."""
-        return datetime.strptime(self.stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 def claim_of(query: Query) -> Claim | None:
@@ -122,7 +117,7 @@ def _from_query(parameters: Mapping[str, str]) -> Claim:
     expires = parameters.get("X-Amz-Expires", "0")
     seconds = int(expires) if re.fullmatch("[0-9]{1,7}", expires) else 0
     token = parameters.get("X-Amz-Security-Token")
-    return _claim(credential, signed_headers, signature, stamp, token, expires=seconds, by_query=True)
+    return _claim(credential, signed_headers, signature, stamp, token, expires=seconds)
 
 
 def _claim(
@@ -133,9 +128,9 @@ def _claim(
     token: str | None,
     *,
     expires: int = 0,
-    by_query: bool = False,
 ) -> Claim:
-    if not _STAMP.fullmatch(stamp) or not _exists(stamp):
+    moment = _moment(stamp)
+    if moment is None:
         raise Refused(
             "incomplete-signature",
             f"Date must be in ISO-8601 'basic format'. Got '{stamp}'. See http://en.wikipedia.org/wiki/ISO_8601",
@@ -149,15 +144,17 @@ def _claim(
         )
     key, date, region, service, terminator = parts
     names = tuple(name.lower() for name in signed_headers.split(";"))
-    return Claim(key, date, region, service, terminator, names, signature, stamp, token, expires, by_query)
+    return Claim(key, date, region, service, terminator, names, signature, stamp, moment, token, expires)
 
 
-def _exists(stamp: str) -> bool:
+def _moment(stamp: str) -> datetime | None:
+    """Read a date in the basic form of ISO 8601; None if it is none, or does not exist."""
+    if not _STAMP.fullmatch(stamp):
+        return None
     try:
-        datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(stamp)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 # What a claim is held against, in AWS's order; the key comes in between, see `authentication`.
@@ -237,10 +234,15 @@ class _Sigv4(SigV4Auth):  # type: ignore[misc]  # botocore is untyped
     def headers_to_sign(self, request: AWSRequest) -> Any:
         return request.headers
 
+    def payload(self, request: AWSRequest) -> str:
+        return sha256(request.data).hexdigest()
+
     def canonical_request(self, request: AWSRequest) -> str:
-        # A body hash that the client names counts for nothing (observed.yaml, auth-unsigned-payload).
-        named = str(super().canonical_request(request))
-        return f"{named.rpartition(chr(10))[0]}\n{sha256(request.data).hexdigest()}"
+        canonical = str(super().canonical_request(request))
+        if "x-amz-content-sha256" in request.headers:
+            # A body hash that the client names counts for nothing (observed.yaml, auth-unsigned-payload).
+            canonical = f"{canonical.rpartition(chr(10))[0]}\n{self.payload(request)}"
+        return canonical
 
     def credential_scope(self, _request: AWSRequest) -> str:
         claim = self._claim
