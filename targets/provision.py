@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 IAM_VERSION = "2010-05-08"
 PATH = "/sts-conformance/"
+EXTERNAL_ID = "conformance"  # what the role demands that demands one; the contract's cases name it
 _AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
 _NO_SUCH_ACTION = "StsConformanceNoSuchAction"
 
@@ -254,35 +255,47 @@ class Provisioner:
             self._miss("role", "needs a role: give its ARN in a target file, or let one be made")
 
     async def _make_role(self) -> None:
-        name = f"sts-conformance-{self._run}"
         # The account alone would do on AWS; an emulator that takes only named users can then be tested too.
         values = self.estate.values
         named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"AWS": [f"arn:aws:iam::{values['account']}:root", *named]},
-                    "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
-                }
-            ],
+        trusted = [f"arn:aws:iam::{values['account']}:root", *named]
+        roles = (
+            ("role", "role-arn", {"AWS": trusted}, None),
+            ("role-trusting-others", "others-role-arn", {"Service": "ec2.amazonaws.com"}, None),
+            ("role-with-external-id", "external-id-role-arn", {"AWS": trusted}, EXTERNAL_ID),
+        )
+        await asyncio.gather(*(self._make_role_trusting(*role) for role in roles))
+        if "role" in self.estate.has:
+            self.estate.has |= {"role-12-hours", "role-with-path"}
+            await self._settled(self._role_works)
+
+    async def _make_role_trusting(
+        self, need: str, value: str, principal: dict[str, Any], external_id: str | None
+    ) -> None:
+        name = f"sts-conformance-{self._run}" + need.removeprefix("role")
+        statement: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
         }
+        if external_id is not None:
+            statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
         made = await self._iam_call(
             "CreateRole",
             RoleName=name,
             Path=PATH,
-            AssumeRolePolicyDocument=json.dumps(trust, separators=(",", ":")),
+            AssumeRolePolicyDocument=json.dumps(
+                {"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":")
+            ),
             MaxSessionDuration="43200",
         )
         arn = _text(made, "CreateRoleResult/Role/Arn")
         if not arn:
-            self._miss("role", f"needs a role: CreateRole was answered {self._words(made)}")
+            self._miss(need, f"needs a {need.replace('-', ' ')}: CreateRole was answered {self._words(made)}")
             return
         self._undo_parts.append(lambda: self._iam_call("DeleteRole", RoleName=name))
-        values["role-arn"] = arn
-        self.estate.has |= {"role", "role-12-hours", "role-with-path"}
-        await self._settled(self._role_works)
+        self.estate.values[value] = arn
+        self.estate.has.add(need)
 
     async def _role_works(self) -> bool:
         exchange = await self._sts(_restrained(plain(load(), "AssumeRole")), self._caller())
