@@ -65,7 +65,7 @@ class Expectation:
             dict.fromkeys(
                 backed.authority
                 for backed in self.refusal.answers
-                if backed.status == answer.status and (backed.code is None or backed.code == answer.error_code)
+                if backed.status == answer.status and backed.code == answer.error_code
             )
         )
 

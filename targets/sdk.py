@@ -91,8 +91,7 @@ class SdkClients:
             if recorder.answer is None:
                 return Exchange(recorder.sent(made_at), None, f"boto3: {' '.join(str(error).split())}")
             problem = _unreadable(error)
-        except (ResponseParserError, KeyError, TypeError, ValueError, AttributeError) as error:
-            # botocore's parser raises these on answers of another shape than the model's.
+        except (ResponseParserError, *_CRASHES) as error:
             problem = _unreadable(error)
         failure = problem if recorder.answer is None else ""
         return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
@@ -104,6 +103,10 @@ class SdkClients:
             if value is not None and name not in {"Action", "Version"}:
                 _put(found, name.split("."), int(value) if name in _INTEGERS else fill(value, values))
         return found
+
+# What botocore's parser raises on answers of another shape than the model's, and on dates far away.
+_CRASHES = (LookupError, TypeError, ArithmeticError, ValueError, AttributeError, RuntimeError)
+
 
 class _Recorder:
     """Keeps what botocore sends and receives in one call."""
@@ -165,6 +168,8 @@ def _missing(operation: str, parsed: dict[str, Any]) -> str:
     for name, member in output.items():
         if member.presence == "always" and parsed.get(name) in (None, "", {}):
             return f"boto3 finds no {name} in the answer"
+    if not parsed.get("ResponseMetadata", {}).get("RequestId"):
+        return "boto3 finds no RequestId in ResponseMetadata"
     expiration = parsed.get("Credentials", {}).get("Expiration")
     if "Credentials" in output and not isinstance(expiration, datetime):
         return "boto3 finds no date and time in Credentials.Expiration"

@@ -116,9 +116,11 @@ def _demand_context(demand: _Demand) -> Keys:
     Source: api-reference, "AssumeRole > Using MFA with AssumeRole"; IAM User Guide, "IAM and AWS STS condition
     context keys". sts:DurationSeconds is no key of these operations: it belongs to GetWebIdentityToken.
     """
-    found = {**request_tags(demand.tags), "sts:rolesessionname": (demand.session_name,)}
-    if demand.transitive:
-        found["sts:transitivetagkeys"] = demand.transitive
+    found = {
+        **request_tags(demand.tags),
+        "sts:rolesessionname": (demand.session_name,),
+        "sts:transitivetagkeys": demand.transitive,
+    }
     if demand.source_identity is not None:
         found["sts:sourceidentity"] = (demand.source_identity,)
     if demand.external_id is not None:

@@ -360,13 +360,19 @@ class Operations:
             raise Refused(
                 "outbound-federation-disabled", "Outbound web identity federation is not enabled for this account."
             )
-        authorize.permitted(caller, "sts:GetWebIdentityToken", "*", self._context(caller))
+        tags = self._tags(values)
+        asked = {
+            **authorize.request_tags(tags),
+            "sts:identitytokenaudience": tuple(values["Audience"]),
+            "sts:signingalgorithm": (values["SigningAlgorithm"],),
+            "sts:durationseconds": (str(values["DurationSeconds"]),),
+        }
+        authorize.permitted(caller, "sts:GetWebIdentityToken", "*", self._context(caller) | asked)
         expires = self._now() + timedelta(seconds=values["DurationSeconds"])
         if caller.session is not None and expires > caller.session.expires:
             raise Refused(
                 "session-duration-escalation", "The requested token duration would extend the current session."
             )
-        tags = self._tags(values)
         token = self._outbound.token(
             caller.principal, values["Audience"], values["SigningAlgorithm"], tags, self._now(), expires
         )

@@ -128,7 +128,7 @@ def _resolved(tokens: tuple[_Token, ...], context: Context) -> tuple[str | _Wild
             found.append(token)
             continue
         values = context.get(token.key, ())
-        value = values[0] if len(values) == 1 else token.default
+        value = values[0] if values else token.default
         if value is None or len(values) > 1:
             return None
         found.append(value)
@@ -275,9 +275,7 @@ def _arn_globs(tokens: tuple[str | _Wild, ...] | None) -> tuple[_Glob, ...]:
     return tuple(_glob(part) for part in parts) if len(parts) == _ARN_PARTS else ()
 
 
-def _compared(
-    read: Callable[[str], Decimal | None], compare: Callable[[Decimal, Decimal], bool]
-) -> _Maker:
+def _compared(read: Callable[[str], Decimal | None], compare: Callable[[Decimal, Decimal], bool]) -> _Maker:
     def make(values: tuple[str, ...], _variables: bool) -> _Matcher:
         wanted = tuple(number for value in values if (number := read(value)) is not None)
 

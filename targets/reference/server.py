@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 HEAD_BYTES = 16_000  # request line and headers
-BODY_BYTES = 10_000_000
+BODY_BYTES = 11_000_000  # what is held at most; what STS takes, which is less, the handler knows
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _BACKLOG = 2048

@@ -9,7 +9,17 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from targets.reference.defects import answers, authentication, errors, members, operations, sdk, wire
+from targets.reference.defects import (
+    answers,
+    authentication,
+    errors,
+    members,
+    operations,
+    operations_roles,
+    sdk,
+    trust,
+    wire,
+)
 
 if TYPE_CHECKING:
     from targets.reference.defects.registry import Defect
@@ -23,7 +33,7 @@ def registry() -> dict[str, Defect]:
         ValueError: two bear one id.
     """
     found: dict[str, Defect] = {}
-    for source in (members, answers, wire, authentication, errors, operations, sdk):
+    for source in (members, answers, wire, authentication, errors, operations, operations_roles, sdk, trust):
         for defect in source.defects():
             if defect.id in found:
                 raise ValueError(f"two defects bear the id '{defect.id}', expected one")

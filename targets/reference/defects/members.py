@@ -196,11 +196,11 @@ def _bounds(place: _Place) -> Iterator[Defect]:
         ("min_length", f"min-{size}", -1), ("max_length", f"max-{size}", 1), ("min", "min", -1), ("max", "max", 1),
     ):  # fmt: skip
         bound = getattr(member, attribute)
-        if bound is None or (bound == 0 and size == "length" and attribute == "min_length"):
+        if bound is None:
             continue
         rule = f"{place.prefix}.{'length' if exact else trait}"
         side = f"{trait}-" if exact else ""
-        if (label, attribute) not in _SPECIAL:
+        if (label, attribute) not in _SPECIAL and (bound, attribute) != (0, "min_length"):
             lax = _GROUNDS.get(label, edits.several())
             wider = edits.several(place.change(_moved(attribute, bound + outwards)), lax)
             yield Defect(rule, f"{side}one-too-wide", f"the bound of {label} is {bound + outwards}", wider)
