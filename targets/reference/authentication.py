@@ -89,6 +89,10 @@ class Authenticator:
         self.check_signature(claim, query, proof.secret)
         return proof.caller
 
+    def root_callers(self) -> tuple[Caller, ...]:
+        """Return the root users, as callers."""
+        return tuple(key.caller for key in self._root_keys.values())
+
     def claim_of(self, query: Query) -> Claim | None:
         """Read what the request says of its signature."""
         return signature.claim_of(query)

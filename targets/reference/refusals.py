@@ -20,6 +20,10 @@ class Reply:
     type: str = "Sender"
 
 
+# Where the contract's observed answer is one by analogy only, the model's own error is meant.
+_MODELLED = {
+    "outbound-federation-disabled": Reply(403, "OutboundWebIdentityFederationDisabledException"),
+}
 # Refusals of calls that no rule asks for yet, as AWS was observed to answer (observed.yaml, in brackets).
 _OWN = {
     "access-denied": Reply(403, "AccessDenied"),  # gft-denied
@@ -41,4 +45,4 @@ def replies() -> dict[str, Reply]:
             chosen = min(coded, key=lambda answer: _ORDER.index(answer.authority))
             assert chosen.code is not None  # noqa: S101 - filtered above
             found[name] = Reply(chosen.status, chosen.code, refusal.namespace or XML_NAMESPACE)
-    return found
+    return found | _MODELLED

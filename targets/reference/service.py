@@ -183,9 +183,9 @@ class Service:
 
     def _fixtures(self, given: dict[str, str]) -> dict[str, str]:
         """Hand out what on AWS other services and products would."""
-        account = ROOT_KEYS[0]
+        root = self.authenticator.root_callers()[0]
         return {
-            "encoded-message": self.operations.encoded_message(account.caller, "ec2:RunInstances", "*"),
+            "encoded-message": self.operations.encoded_message(root, "ec2:RunInstances", "*"),
             "trade-in-token": self.operations.trade_in_token(given["role-arn"]),
             "member-account": MEMBER_ACCOUNT,
         }
