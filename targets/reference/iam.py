@@ -57,15 +57,16 @@ class Iam:
         self,
         account: str,
         parameters: Sequence[tuple[str, str]],
-        url: str = "",  # noqa: ARG002 - agreed on with the server; nothing here depends on it
         *,
         caller: str | None = None,
+        request_id: str | None = None,
     ) -> tuple[int, bytes]:
         """Serve a request of the Query protocol whose sender may make it; returns status and XML.
 
         `caller` is the name of the user who calls, where it is one: some actions mean them if they name nobody.
+        `request_id` is what the answer is marked with; one is made if none is given.
         """
-        request_id = str(uuid4())
+        request_id = request_id or str(uuid4())
         first = dict(reversed(parameters))  # of one sent twice the first counts
         try:
             return 200, self._serve(account, first, caller, request_id)

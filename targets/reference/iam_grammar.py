@@ -9,8 +9,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from targets.reference.policy import MalformedPolicy, parse, parse_trust
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Document = dict[str, Any]
 
@@ -55,6 +57,7 @@ def check_identity_policy(text: str) -> None:
         for resource in _texts(statement, "Resource", "NotResource"):
             if not _RESOURCE.fullmatch(resource):
                 raise Malformed(f'Resource {resource} must be in ARN format or "*".')
+    _decidable(parse, text)
 
 
 def check_trust_policy(text: str) -> tuple[str, ...]:
@@ -72,7 +75,16 @@ def check_trust_policy(text: str) -> tuple[str, ...]:
             if not action.lower().startswith("sts:"):
                 raise Malformed("AssumeRole policy may only specify STS AssumeRole actions.")
         named += _principals(statement)
+    _decidable(parse_trust, text)
     return tuple(named)
+
+
+def _decidable(read: Callable[[str], object], text: str) -> None:
+    """Refuse what the decisions could not be made by: nothing is stored that breaks them later."""
+    try:
+        read(text)
+    except MalformedPolicy as error:
+        raise Malformed(str(error)) from None
 
 
 def invalid_principal(kind: str, principal: str) -> Malformed:

@@ -67,7 +67,7 @@ def _create_policy(context: Context, given: Given) -> Result:
 @action("GetPolicy")
 def _get_policy(context: Context, given: Given) -> Result:
     policy = _policy_of(context, given)
-    whole = {"Tags": shown_tags(policy) or [], "Description": policy.description}
+    whole = {"Tags": shown_tags(policy), "Description": policy.description}
     return {"Policy": _shown_policy(context, policy) | whole}
 
 

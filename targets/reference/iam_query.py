@@ -46,7 +46,7 @@ class Protocol:
         self._operations: Mapping[str, Any] = model["operations"]
         self._shapes: Mapping[str, Any] = model["shapes"]
         self._tables: dict[str, dict[str, Member]] = {}
-        errors = (shape.get("error") for shape in self._shapes.values() if shape.get("exception"))
+        errors = (shape.get("error") for shape in self._shapes.values())
         self._statuses: dict[str, int] = {error["code"]: error["httpStatusCode"] for error in errors if error}
 
     def read(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -142,7 +142,9 @@ class Service:
         permitted(caller, f"iam:{query.action}", "*", context_of(caller, now=self.clock.now()))
         who = caller.principal
         name = who.arn.rpartition("/")[2] if who.kind == "user" else None
-        status, body = self.iam.call(who.account, tuple(query.parameters.items()), caller=name)
+        status, body = self.iam.call(
+            who.account, tuple(query.parameters.items()), caller=name, request_id=stamp.request_id
+        )
         return rendering.document(status, body.decode(), stamp)
 
     def error(self, refused: Refused) -> rendering.ErrorBody:

@@ -105,6 +105,7 @@ def test_a_request_without_either_proves_nothing() -> None:
         (DEVICE.serial, wrong_code(SEED, NOW), "with invalid MFA one time pass code."),
         (DEVICE.serial, "", "with invalid MFA one time pass code."),
     ],
+    ids=["no-code", "no-serial", "unknown-device", "anothers-device", "wrong-code", "empty-code"],
 )
 def test_refusals(serial: str | None, given_code: str | None, message: str) -> None:
     with pytest.raises(Refused) as refused:
