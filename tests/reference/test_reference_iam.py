@@ -809,9 +809,10 @@ def document(*statements: object, **more: object) -> str:
         json.dumps({"Statement": STATEMENT}),
         document(STATEMENT | {"Sid": "a"}, STATEMENT | {"Sid": "b"}, STATEMENT, STATEMENT),
         document({"Effect": "Deny", "NotAction": ["s3:*", "*"], "NotResource": ["arn:aws:s3:::b/*"]}),
-        document(STATEMENT | {"Condition": {"StringEquals": {"aws:x": ["a", "b"], "y": "c"}, "Null": {"z": True}}}),
+        document(STATEMENT | {"Condition": {"StringEquals": {"s3:x": ["a", "b"], "s3:y": "c"}}}),
+        document(STATEMENT | {"Condition": {"Null": {"s3:z": True}}}),
         document(
-            STATEMENT | {"Condition": {"ForAnyValue:StringLikeIfExists": {"a": "b"}, "NumericEquals": {"a": 1}}}
+            STATEMENT | {"Condition": {"ForAnyValue:StringLikeIfExists": {"s3:a": "b"}, "NumericEquals": {"s3:a": 1}}}
         ),
     ],
 )
