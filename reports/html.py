@@ -14,13 +14,14 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, Level, Results, Verdict
+from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, KillRow, Level, Results, Verdict
 from reports.summary import (
     BROKEN,
     LEVEL_MEANINGS,
     RuleOutcome,
     count_cases,
     count_followed,
+    count_kills,
     operation_order,
     plural,
     rule_outcomes,
@@ -87,8 +88,11 @@ def render_page(results: Results) -> str:
                 if (found := [each for each in outcomes if each.verdict == verdict])],
         silences=silences(results.cases),
         followed=count_followed(results.cases),
+        kills=kill_rows(results),
+        kill_count=count_kills(results.kill_table),
         sections=grouped,
         linked={(each.operation, each.level) for each in grouped},
+        known_rules={rule.id for rule in results.rules},
         homes={case.id: home_of(case) for case in results.cases},
         shown=shown_exchanges(results.cases),
         levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS,
@@ -111,6 +115,12 @@ def silences(cases: Iterable[CaseResult]) -> list[Silence]:
     counts = Counter((case.verdict, case.reason) for case in cases if case.verdict in silent)
     found = [Silence(verdict, reason, number) for (verdict, reason), number in counts.items()]
     return sorted(found, key=lambda each: (silent.index(each.verdict), -each.cases))
+
+
+def kill_rows(results: Results) -> list[KillRow]:
+    """Arrange the kill table: survivors first, then as the rules stand, what is not of this run last."""
+    place = {rule.id: number for number, rule in enumerate(results.rules)}
+    return sorted(results.kill_table, key=lambda row: (bool(row.killed_by), place.get(row.rule, len(place))))
 
 
 def home_of(case: CaseResult) -> str:

@@ -131,6 +131,16 @@ class GoneDeviation(Record):
     reason: str
 
 
+class KillRow(Record):
+    """A defect of the reference, and what became of it when it was switched on."""
+
+    defect: str = Field(description="Id of the rule that it breaks, a slash, and a name")
+    rule: str = Field(description="Id of the rule that it breaks")
+    says: str = Field(description="What the defective service does, in words")
+    killed_by: str = Field(description="Id of the first case of the rule that deviated; empty: it survived")
+    others: int = Field(ge=0, description="How many other rules have a case that noticed it")
+
+
 class Results(Record):
     """The whole of results.json."""
 
@@ -138,6 +148,9 @@ class Results(Record):
     run: Run
     rules: tuple[Rule, ...]
     unsupported: tuple[str, ...] = Field(default=(), description="Operations that do not exist at the target")
+    kill_table: tuple[KillRow, ...] = Field(
+        default=(), description="Only of the embedded reference: what its defects say of the suites"
+    )
     cases: tuple[CaseResult, ...]
     gone: tuple[GoneDeviation, ...] = ()
     complete: bool = Field(default=False, description="False: the run was cut off; cases are what it had")
@@ -150,6 +163,8 @@ class Results(Record):
             raise ValueError("a rule id stands twice")
         if len({case.id for case in self.cases}) < len(self.cases):
             raise ValueError("a case id stands twice")
+        if len({row.defect for row in self.kill_table}) < len(self.kill_table):
+            raise ValueError("a defect stands twice")
         for case in self.cases:
             if unknown := set(case.rules) - known:
                 raise ValueError(f"case {case.id} names rules that are not listed: {sorted(unknown)}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
-from reports.model import LEVELS, VERDICTS, Authority, CaseResult, Level, Results, Rule, Verdict
+from reports.model import LEVELS, VERDICTS, Authority, CaseResult, KillRow, Level, Results, Rule, Verdict
 from reports.text import visible
 
 if TYPE_CHECKING:
@@ -130,6 +130,25 @@ def plural(number: int, noun: str) -> str:
 def count_followed(cases: Iterable[CaseResult]) -> list[tuple[tuple[Authority, ...], int]]:
     """Count whom the target follows where the authorities differ, the most frequent first."""
     return Counter(tuple(sorted(case.follows)) for case in cases if case.follows).most_common()
+
+
+@dataclass(frozen=True, slots=True)
+class KillCount:
+    """The defects of a kill table, counted by what became of them."""
+
+    rules: int  # that have a defect
+    defects: int
+    killed: int
+
+    @property
+    def survived(self) -> int:
+        """Those that no case of their rule noticed."""
+        return self.defects - self.killed
+
+
+def count_kills(rows: Sequence[KillRow]) -> KillCount:
+    """Count the rows of a kill table."""
+    return KillCount(len({row.rule for row in rows}), len(rows), sum(bool(row.killed_by) for row in rows))
 
 
 def render_table(results: Results) -> str:

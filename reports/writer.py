@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from reports.model import FORMAT, CaseResult, GoneDeviation, Record, Results, Rule, Run
+from reports.model import FORMAT, CaseResult, GoneDeviation, KillRow, Record, Results, Rule, Run
 from reports.text import visible
 
 if TYPE_CHECKING:
@@ -32,9 +32,16 @@ class ResultsWriter:
     """
 
     def __init__(
-        self, path: str | PathLike[str], run: Run, rules: Sequence[Rule], unsupported: Sequence[str] = ()
+        self,
+        path: str | PathLike[str],
+        run: Run,
+        rules: Sequence[Rule],
+        unsupported: Sequence[str] = (),
+        kill_table: Sequence[KillRow] = (),
     ) -> None:
-        start = Results(run=run, rules=tuple(rules), unsupported=tuple(unsupported), cases=())
+        start = Results(
+            run=run, rules=tuple(rules), unsupported=tuple(unsupported), kill_table=tuple(kill_table), cases=()
+        )
         self._rules = frozenset(rule.id for rule in rules)
         self._seen: set[str] = set()
         Path(path).parent.mkdir(parents=True, exist_ok=True)

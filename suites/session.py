@@ -13,23 +13,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from generators import everything
 from reports.html import write_page
-from reports.model import CaseResult, GoneDeviation, Results, Rule, Run, Source
+from reports.model import CaseResult, GoneDeviation, KillRow, Results, Rule, Run, Source
 from reports.model import Target as TargetRecord
 from reports.summary import render_table
 from reports.text import visible
 from reports.writer import ResultsWriter
 from specs.contract import load
 from suites.baseline import Baseline, read_baseline, update_baseline
+from suites.kill_page import TABLE
 from suites.options import OptionError
 from suites.runner import Limits, Runner
 from targets.credentials import Credentials, Redactor
 from targets.endpoint import parse_endpoint
 from targets.http import Client
 from targets.provision import Estate, Provisioner
-from targets.target import Target, resolve
+from targets.target import REFERENCE, Target, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -266,7 +268,9 @@ class Report:
         )
         self._results: list[CaseResult] = []
         self._selected = None if ids is None else len(ids)
-        self._writer = ResultsWriter(self.path, self._run, self._rules, tuple(session.estate.unsupported))
+        self._kill_table = _kill_table(target)
+        unsupported = tuple(session.estate.unsupported)
+        self._writer = ResultsWriter(self.path, self._run, self._rules, unsupported, self._kill_table)
 
     def add(self, result: CaseResult) -> None:
         """Keep a verdict, on disk at once."""
@@ -283,7 +287,7 @@ class Report:
         self._writer.close()
         results = Results(
             run=self._run, rules=self._rules, unsupported=tuple(self._session.estate.unsupported),
-            cases=tuple(self._results), gone=tuple(deviations), complete=complete,
+            kill_table=self._kill_table, cases=tuple(self._results), gone=tuple(deviations), complete=complete,
         )  # fmt: skip
         write_page(results, self.page)
         path = self._session.baseline.path
@@ -299,6 +303,13 @@ def table(results: Results) -> str:
 
 def _shown(path: Path | None) -> str:
     return path.name if path is not None else ""
+
+
+def _kill_table(target: Target) -> tuple[KillRow, ...]:
+    """Return what is known of the reference's defects; it says nothing of any other target, whatever its name."""
+    if target.name != REFERENCE or target.server is None or not TABLE.exists():
+        return ()
+    return TypeAdapter(tuple[KillRow, ...]).validate_json(TABLE.read_bytes())
 
 
 def _rule_records(ids: Sequence[str] | None) -> list[Rule]:

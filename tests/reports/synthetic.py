@@ -11,6 +11,7 @@ from reports.model import (
     CaseResult,
     Exchange,
     GoneDeviation,
+    KillRow,
     Level,
     ReceivedResponse,
     Results,
@@ -131,6 +132,19 @@ def make_case(case_id: str = "assume-role.duration-seconds.min/899", **changes: 
     return CaseResult(**(fields | changes))
 
 
+def make_row(defect: str = "assume-role.duration-seconds.min/one-too-wide", **changes: Any) -> KillRow:
+    """Make one row of a kill table; the defect breaks the rule that its id begins with and is killed."""
+    rule = defect.partition("/")[0]
+    fields: dict[str, Any] = {
+        "defect": defect,
+        "rule": rule,
+        "says": "the bound of DurationSeconds is 899",
+        "killed_by": f"{rule}/899",
+        "others": 1,
+    }
+    return KillRow(**(fields | changes))
+
+
 def make_run(**changes: Any) -> Run:
     """Make the head of a run."""
     fields: dict[str, Any] = {
@@ -199,6 +213,7 @@ def make_results(cases: int = 2500, deviating: float = 0.28, seed: int = 1, per_
         run=make_run(),
         rules=tuple(rules.values()),
         unsupported=("AssumeRoot", "GetWebIdentityToken"),
+        kill_table=tuple(make_row(f"{rule}/one-too-wide") for rule in rules),
         cases=tuple(made),
         gone=(GoneDeviation(id="get-caller-identity.arn", reason="moto answered without an Arn"),),
         complete=True,

@@ -15,6 +15,7 @@ from reports.model import (
     CaseResult,
     Exchange,
     GoneDeviation,
+    KillRow,
     ReceivedResponse,
     Results,
     Rule,
@@ -28,6 +29,7 @@ from tests.reports.synthetic import (
     make_case,
     make_exchange,
     make_results,
+    make_row,
     make_rule,
     make_run,
 )
@@ -44,7 +46,7 @@ ALLOWED_TAGS = frozenset(
 ALLOWED_ATTRIBUTES = frozenset(
     re.findall(
         r"[\w-]+",
-        "aria-label aria-labelledby charset class content href http-equiv id lang name scope tabindex",
+        "aria-label aria-labelledby charset class content href http-equiv id lang name open scope tabindex",
     )
 )
 VOID = frozenset({"meta", "wbr"})
@@ -154,6 +156,10 @@ def everywhere(text: str) -> Results:
             for number, verdict in enumerate(VERDICTS)
         ),
         gone=(GoneDeviation(id=text, reason=text),),
+        kill_table=(
+            make_row(f"{rule_id}/1", rule=rule_id, says=text, killed_by=f"{case_id}0"),
+            make_row(f"{rule_id}/2", rule=text, says=text, killed_by=text),
+        ),
     )
 
 
@@ -206,7 +212,8 @@ def test_a_huge_answer_does_not_bloat_the_page() -> None:
     words = {"expected": huge, "received": huge, "reason": huge, "reproduce": huge}
     case = make_case(verdict="deviates", exchange=exchange, **words)
     target = Target(name="x", endpoint="x", server=huge)
-    results = Results(run=make_run(target=target), rules=(make_rule(),), cases=(case,))
+    rows = (make_row(rule=huge, says=huge, killed_by=huge),)
+    results = Results(run=make_run(target=target), rules=(make_rule(),), cases=(case,), kill_table=rows)
     assert len(render_page(results)) < 100_000
 
 
@@ -403,6 +410,65 @@ def test_the_tables_hold_the_figures_and_lead_to_the_rules() -> None:
     assert "AssumeRole11·····" in page.text_of("summary").replace(" ", "")
     assert "all11·····" in page.text_of("summary").replace(" ", "")
     assert "#in-AssumeRole-must" in page.links
+
+
+# The kill table
+
+
+def test_without_a_kill_table_there_is_no_section() -> None:
+    html = render_page(Results(run=make_run(), rules=(make_rule(),), cases=(make_case(),)))
+    assert "kill table" not in html.lower()
+    assert "#kills" not in Page(html).links
+
+
+def test_the_kill_table_tells_each_defect_and_how_many_were_killed() -> None:
+    rows = (make_row(f"{RULE}/a"), make_row(f"{RULE}/b", others=1234), make_row("x.y/c"))
+    page = page_of(make_case(), kill_table=rows)
+    text = page.text_of("kills")
+    assert "3 of 3 defects killed, 0 survived; they break 2 rules." in text
+    assert text.count("the bound of DurationSeconds is 899") == 3
+    assert "1,234" in text
+    assert "#kills" in page.links
+    assert "open" not in page.attributes
+
+
+def test_a_kill_links_to_the_rule_and_the_case_that_are_on_the_page_and_to_no_other() -> None:
+    rows = (make_row(f"{RULE}/a"), make_row(f"{RULE}/b", killed_by=f"{RULE}/x"), make_row("x.y/c"))
+    links = page_of(make_case(), kill_table=rows).links
+    alone = page_of(make_case()).links
+    assert Counter(links) - Counter(alone) == {"#kills": 1, f"#{RULE}": 2, f"#{RULE}/899": 1}
+
+
+def test_a_case_of_another_rule_is_named_in_full() -> None:
+    rows = (make_row(f"{RULE}/a"), make_row(f"{RULE}/b", killed_by="other.rule/1"))
+    assert re.findall(r"899 (\S+) 1(?= |$)", spaced(rows)) == ["899", "other.rule/1"]
+
+
+def spaced(rows: tuple[KillRow, ...]) -> str:
+    """Render the page and tell the texts of the table's cells, a blank between them."""
+    html = render_page(Results(run=make_run(), rules=(make_rule(),), cases=(), kill_table=rows))
+    table = html.partition('<table class="kills">')[2].partition("</table>")[0]
+    return " ".join(re.sub("<[^>]*>", " ", table.replace("<wbr>", "")).split())
+
+
+def test_survivors_come_first_and_are_not_folded_away() -> None:
+    page = page_of(kill_table=(make_row(f"{RULE}/a"), make_row(f"{RULE}/b", killed_by="", says="it lives")))
+    text = page.text_of("kills")
+    assert "1 of 2 defects killed, 1 survived; they break 1 rule." in text
+    assert text.index("it lives") < text.index("the bound")
+    assert "it livessurvived1" in text
+    assert "open" in page.attributes
+
+
+def test_the_kill_table_stands_in_the_order_of_the_rules() -> None:
+    rows = tuple(make_row(f"{rule}/x") for rule in ("z.z", "c.d", "a.b", "c.d.e"))
+    text = page_of(rules=tuple(map(make_rule, ("a.b", "c.d", "c.d.e"))), kill_table=rows).text_of("kills")
+    assert re.findall(r"([a-z.]+)the bound", text) == ["a.b", "c.d", "c.d.e", "z.z"]
+
+
+def test_markup_in_the_kill_table_is_shown_as_it_is() -> None:
+    text = page_of(kill_table=(make_row(says="<b>&amp;RoleArn\"'"),)).text_of("kills")
+    assert "<b>&amp;RoleArn\"'" in text
 
 
 def test_a_rule_that_was_not_run_is_there() -> None:

@@ -33,7 +33,7 @@ def test_the_schema_is_sound(schema: dict[str, Any]) -> None:
 def test_a_written_file_keeps_the_schema(schema: dict[str, Any], tmp_path: Path, finished: bool) -> None:
     results = make_results(60)
     path = tmp_path / "results.json"
-    with closing(ResultsWriter(path, results.run, results.rules, results.unsupported)) as writer:
+    with closing(ResultsWriter(path, results.run, results.rules, results.unsupported, results.kill_table)) as writer:
         for case in results.cases:
             writer.add(case)
         if finished:

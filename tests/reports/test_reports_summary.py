@@ -8,12 +8,13 @@ from reports.model import VERDICTS, GoneDeviation, Results, Verdict
 from reports.summary import (
     count_cases,
     count_followed,
+    count_kills,
     judge_rule,
     render_table,
     rule_outcomes,
     score_levels,
 )
-from tests.reports.synthetic import HOSTILE, make_case, make_results, make_rule, make_run
+from tests.reports.synthetic import HOSTILE, make_case, make_results, make_row, make_rule, make_run
 
 RULE = "assume-role.duration-seconds.min"
 
@@ -210,3 +211,9 @@ def test_the_table_is_narrow_and_harmless_whatever_the_names(text: str) -> None:
 
 def test_the_table_of_a_large_run_is_narrow() -> None:
     assert max(map(len, render_table(make_results(2500)).splitlines())) <= 100
+
+
+def test_the_kill_table_is_counted() -> None:
+    rows = [make_row("a.b/1"), make_row("a.b/2", killed_by=""), make_row("c.d/1")]
+    count = count_kills(rows)
+    assert (count.rules, count.defects, count.killed, count.survived) == (2, 3, 2, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from reports.model import CaseResult, GoneDeviation, Results
 from reports.writer import ResultsError, ResultsWriter, read_results, to_json
-from tests.reports.synthetic import HOSTILE, make_case, make_exchange, make_results, make_rule, make_run
+from tests.reports.synthetic import HOSTILE, make_case, make_exchange, make_results, make_row, make_rule, make_run
 
 GONE = GoneDeviation(id="assume-role.duration-seconds.min", reason="was not checked")
 
@@ -202,6 +202,8 @@ def test_ids_that_stand_twice_are_refused() -> None:
         Results(run=make_run(), rules=(make_rule(), make_rule()), cases=())
     with pytest.raises(ValueError, match="case id stands twice"):
         Results(run=make_run(), rules=(make_rule(),), cases=(make_case(), make_case()))
+    with pytest.raises(ValueError, match="defect stands twice"):
+        Results(run=make_run(), rules=(), cases=(), kill_table=(make_row(), make_row()))
 
 
 def test_a_missing_file_is_told_in_one_line(path: Path) -> None:
@@ -233,7 +235,7 @@ def own_cost(writer: ResultsWriter, cases: list[CaseResult]) -> float:
 
 
 def write(path: Path, results: Results) -> None:
-    writer = ResultsWriter(path, results.run, results.rules, results.unsupported)
+    writer = ResultsWriter(path, results.run, results.rules, results.unsupported, results.kill_table)
     for case in results.cases:
         writer.add(case)
     writer.finish(results.gone)
