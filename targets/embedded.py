@@ -88,4 +88,4 @@ def start_moto(_region: str = "us-east-1") -> EmbeddedServer:
 def start_reference(region: str = "us-east-1") -> EmbeddedServer:
     """Start the reference STS; it serves one region, as AWS's endpoints do."""
     port = free_port()
-    return launch([sys.executable, "-m", "targets.reference", str(port), "--region", region], port)
+    return launch([sys.executable, "-m", "targets.reference", "-p", str(port), "--region", region], port)

@@ -26,13 +26,21 @@ IMPURE = frozenset(
 )
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, top-level module) of every import, also those inside functions and for types only."""
+def modules(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, module) of every import, also those inside functions and for types only; '.' if relative."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "targets":
+            yield from ((node.lineno, f"targets.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.lineno, "." if node.level else (node.module or "").partition(".")[0]
+            yield node.lineno, "." if node.level else node.module or ""
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, top-level module) of every import."""
+    for line, module in modules(path):
+        yield line, "." if module == "." else module.partition(".")[0]
 
 
 def breaches(root: Path) -> list[str]:
@@ -107,3 +115,43 @@ def test_the_right_way_is_no_breach(tmp_path: Path) -> None:
         (tmp_path / file).parent.mkdir(parents=True)
         (tmp_path / file).write_text(code, encoding="utf-8")
     assert breaches(tmp_path) == []
+
+
+# Folders that share no code with what they are held against: a mistake made in both would agree with itself.
+APART: dict[str, tuple[str, ...]] = {
+    "targets/reference": ("specs", "targets.reference"),
+    "targets/identity": ("targets.identity",),
+}
+
+
+def shared(root: Path) -> list[str]:
+    """Tell, a line each, which imports of ours the folders that stand apart have below `root`."""
+    return [
+        f"{path.relative_to(root)}:{line}: imports {module}"
+        for folder, may in APART.items()
+        for path in sorted((root / folder).rglob("*.py"))
+        for line, module in modules(path)
+        if module.partition(".")[0] in OURS and not any(f"{module}.".startswith(f"{name}.") for name in may)
+    ]
+
+
+def test_the_reference_and_the_identity_providers_stand_apart() -> None:
+    assert len(list((ROOT / "targets/reference").rglob("*.py"))) > 30
+    assert shared(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ("targets/reference/a.py", "from generators.patterns import admits"),
+        ("targets/reference/defects/a.py", "from suites.verdict import decide"),
+        ("targets/reference/a.py", "from targets.wire import prepare"),
+        ("targets/reference/a.py", "from targets import wire"),
+        ("targets/identity/a.py", "from targets.reference import saml"),
+    ],
+)
+def test_shared_code_is_found(tmp_path: Path, file: str, code: str) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(code, encoding="utf-8")
+    assert len(shared(tmp_path)) == 1

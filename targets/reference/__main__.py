@@ -1,8 +1,10 @@
-"""Run the reference: `python -m targets.reference [PORT] [--region REGION] [--defect ID ...]`."""
+"""Run the reference: `python -m targets.reference [-p PORT] [--region REGION] [--defect ID ...]`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ class _Mistake(Exception):  # noqa: N818 - the user's
 def main(arguments: list[str]) -> int:
     """Serve on the loopback interface until the process is ended; 2 for a command line that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m targets.reference", description="Run the reference STS.")
-    parser.add_argument("port", type=int, nargs="?", default=0, help="port to listen on (default: a free one)")
+    parser.add_argument("-p", "--port", type=int, default=0, help="port to listen on (default: a free one)")
     parser.add_argument("--region", default="us-east-1", help="the one region that is served (default: us-east-1)")
     parser.add_argument("--defect", action="append", default=[], metavar="ID", help="something to do wrong")
     parser.add_argument("--list-defects", action="store_true", help="list what can be done wrong, and end")
@@ -33,14 +35,18 @@ def main(arguments: list[str]) -> int:
         service = build(Settings(region=given.region))
         _spoil(service, given.defect)
         _check_port(given.port)
-        serve(service.answer, port=given.port, ready=_tell)
+        _serve(service, given.port)
     except _Mistake as mistake:
         sys.stderr.write(f"error: {mistake}\n")
         return 2
-    except OSError as error:
-        sys.stderr.write(f"error: port {given.port}: {error.strerror}; expected one that nobody listens on\n")
-        return 2
     return 0
+
+
+def _serve(service: Service, port: int) -> None:
+    try:
+        serve(service.answer, port=port, ready=_tell)
+    except OSError as error:
+        raise _Mistake(f"port {port}: {error.strerror}; expected one that nobody listens on") from None
 
 
 def _check_port(port: int) -> None:
@@ -62,8 +68,12 @@ def _spoil(service: Service, names: Sequence[str]) -> None:
 def _list_defects() -> int:
     from targets.reference.defects import registry  # noqa: PLC0415 - a correct reference needs none
 
-    for defect in registry().values():
-        sys.stdout.write(f"{defect.id}: {defect.says}\n")
+    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
+        for defect in registry().values():
+            sys.stdout.write(f"{defect.id}: {defect.says}\n")
+        sys.stdout.flush()
+        return 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
     return 0
 
 

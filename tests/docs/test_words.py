@@ -34,10 +34,17 @@ def excerpts() -> list[Block]:
     return [block for document in DOCUMENTS for block in blocks(document) if "excerpt" in block.notes]
 
 
+# What the documents show of ours that takes options of its own, pytest first.
+PROGRAMS = ("pytest", "targets.reference", "suites.kill", "benchmarks.run", "benchmarks.reference")
+
+
 @pytest.fixture(scope="module")
 def options() -> str:
-    help_text = [sys.executable, "-m", "pytest", "--help"]
-    return subprocess.run(help_text, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    def told(program: str) -> str:
+        help_text = [sys.executable, "-m", program, "--help"]
+        return subprocess.run(help_text, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    return "\n".join(map(told, PROGRAMS))
 
 
 def test_options_that_are_named_exist(options: str) -> None:

@@ -79,7 +79,7 @@ def test_a_defect_of_the_command_line_is_noticed(tmp_path: Path, defect: str, no
     ("arguments", "complaint"),
     [
         (["--defect", "none"], "error: --defect none: found no such defect, expected one of --list-defects\n"),
-        (["70000"], "error: port 70000: expected 0 to 65535\n"),
+        (["-p", "70000"], "error: port 70000: expected 0 to 65535\n"),
     ],
 )
 def test_mistakes_of_the_command_line(arguments: list[str], complaint: str) -> None:
@@ -91,7 +91,14 @@ def test_mistakes_of_the_command_line(arguments: list[str], complaint: str) -> N
 def test_a_taken_port_is_told() -> None:
     with reference() as url:
         port = url.rpartition(":")[2]
-        command = [sys.executable, "-m", "targets.reference", port]
+        command = [sys.executable, "-m", "targets.reference", "-p", port]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 2
     assert re.fullmatch(rf"error: port {port}: .*; expected one that nobody listens on\n", done.stderr)
+
+
+def test_the_list_of_defects_may_be_cut_off() -> None:
+    piped = f"{sys.executable} -m targets.reference --list-defects | head -n 2"
+    command = ["bash", "-o", "pipefail", "-c", piped]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 2)
