@@ -29,6 +29,9 @@ CALLERS = {
 }
 VALUES = {
     "role-arn": ROLE,
+    "external-id-role-arn": ROLE,
+    "others-role-arn": ROLE,
+    "web-identity-token": "a.genuine.token",
     "account": ACCOUNT,
     "user-arn": USER_ARN,
     "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
@@ -63,7 +66,6 @@ NO_CASE: dict[str, str] = {
     "ar-duration-chaining": SCENARIO,
     "ar-dup-rolearn": CLAIM,
     "ar-externalid-pattern": "the same pattern case with another value",
-    "ar-externalid-trust": SCENARIO,
     "ar-sourceidentity-inherit": SCENARIO,
     "ar-sourceidentity-denied": SCENARIO,
     "ar-denied-trust": SCENARIO,
@@ -86,7 +88,6 @@ NO_CASE: dict[str, str] = {
     "wi-jwks": PROVIDER,
     "wi-thumbprint": PROVIDER,
     "wi-too-old": PROVIDER,
-    "wi-denied": PROVIDER,
     "wi-rejected-claim": PROVIDER,
     "saml-expired-5min": PROVIDER,
     "saml-signature": PROVIDER,
@@ -120,6 +121,7 @@ PREFLIGHT = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "POST",
     "access-control-max-age": "172800",
+    "access-control-expose-headers": "x-amzn-RequestId,x-amzn-ErrorType,x-amzn-ErrorMessage,Date,smithy-protocol",
 }
 
 
