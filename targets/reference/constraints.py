@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,100}")
 _LARGEST, _SMALLEST = 2**31 - 1, -(2**31)
+_LOOKED_AT = 100  # entries of a list; that a longer one is too long is said anyway
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 
@@ -163,11 +164,11 @@ def _violations(member: Member, value: Any, path: str) -> Iterator[str]:
         for name, inner in member.fields.items():
             yield from _violations(inner, value.get(name), f"{path}.{_path(name)}")
         return
-    shown = f"'{value}'" if member.type != "list" else f"'[{', '.join('...' for _ in value)}]'"
+    shown = f"'{value}'" if member.type != "list" else f"'[{', '.join('...' for _ in value[:_LOOKED_AT])}]'"
     for complaint in _complaints(member, value):
         yield _clause(shown, path, complaint)
     if member.item is not None:
-        for number, entry in enumerate(value, 1):
+        for number, entry in enumerate(value[:_LOOKED_AT], 1):
             yield from _violations(member.item, entry, f"{path}.{number}.member")
 
 

@@ -128,8 +128,7 @@ class Operations:
         restriction = self._restriction(values, inherited)
         self.check_contexts(values)
         mfa = self.check_mfa(caller, values)
-        source = values.get("SourceIdentity")
-        held = caller.session.source_identity if caller.session else None
+        source = self.source_identity(caller, arn, values)
         role = self._iam.role(arn.text)
         self.check_may_assume(caller, role, arn, values, restriction, mfa=mfa)
         assert role is not None  # noqa: S101 - a role that does not exist is refused
@@ -139,11 +138,21 @@ class Operations:
             session,
             tags=merged(restriction.tags, inherited),
             transitive=(*restriction.transitive, *(key for key, _ in inherited)),
-            source_identity=source or held,
+            source_identity=source,
             policies=restriction.policies,
             mfa=mfa,
         )
         return self._answer_of_role(session, restriction) | {"SourceIdentity": session.source_identity}
+
+    def source_identity(self, caller: Caller, arn: Arn, values: Values) -> str | None:
+        """Return the new session's source identity: once set, it stays (AssumeRole > SourceIdentity)."""
+        asked: str | None = values.get("SourceIdentity")
+        held = caller.session.source_identity if caller.session else None
+        if held is not None and asked not in {None, held}:
+            who = caller.principal.arn
+            denial = f"User: {who} is not authorized to perform: sts:SetSourceIdentity on resource: {arn.text}"
+            raise Refused("role-not-assumable", denial)
+        return asked or held
 
     def check_may_assume(
         self, caller: Caller, role: Role | None, arn: Arn, values: Values, restriction: Restriction, *, mfa: bool

@@ -147,12 +147,12 @@ def _classified(method: str, headers: Mapping[str, str], *, is_form: bool) -> No
 def decode(form: bytes) -> dict[str, str]:
     """Decode form or query parameters; of one sent twice the first counts."""
     found: dict[str, str] = {}
+    seen = {b""}  # as they are spelled: a name that is repeated a million times is read once
     for part in form.split(b"&"):
-        if part:
-            name, _, value = part.partition(b"=")
-            key = _text(name)
-            if key not in found:
-                found[key] = _text(value)
+        name, _, value = part.partition(b"=")
+        if name not in seen or (not name and value):
+            seen.add(name)
+            found.setdefault(_text(name), _text(value))
     return found
 
 

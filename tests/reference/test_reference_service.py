@@ -130,6 +130,9 @@ def test_a_chain_keeps_transitive_tags_and_source_identity(sts: Sts, alice: Cred
     assert sts.arn_of(sts.assume(third, session_of(answer), "three")).endswith("/third/three")
     again = sts.call("AssumeRole", chained, RoleArn=second, RoleSessionName="two", **tagged)
     assert again.error_code == "InvalidParameterValue"
+    changed = sts.call("AssumeRole", chained, RoleArn=second, RoleSessionName="two", SourceIdentity="bo")
+    assert refusal_of(changed)[2] == DENIED.format(sts.arn_of(chained), "sts:SetSourceIdentity", second)
+    assert sts.call("AssumeRole", chained, RoleArn=second, RoleSessionName="two", SourceIdentity="al").status == 200
     untagged = sts.assume(first, alice, SourceIdentity="al")
     refused = sts.call("AssumeRole", untagged, RoleArn=second, RoleSessionName="two")
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/first/session"
