@@ -18,6 +18,7 @@ from generators.restrain import restrained
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
 from reports.model import Exchange as ExchangeRecord
+from suites.loops import complete
 from suites.reproduce import command
 from suites.verdict import Control, Decision, decide
 from targets.http import Client, Exchange
@@ -118,7 +119,7 @@ class Runner:
         for task in tasks:
             task.cancel()
         if tasks and not self._loop.is_closed():
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            complete(self._loop, asyncio.gather(*tasks, return_exceptions=True))
         self.client.close()
 
     # Verdicts

@@ -25,6 +25,7 @@ from reports.writer import ResultsWriter
 from specs.contract import load
 from suites.baseline import Baseline, read_baseline, update_baseline
 from suites.kill_page import TABLE
+from suites.loops import complete
 from suites.options import OptionError
 from suites.runner import Limits, Runner
 from targets.credentials import Credentials, Redactor
@@ -79,7 +80,7 @@ class Session:
             self.estate = self.loop.run_until_complete(task)
         except KeyboardInterrupt:
             # What is being made is made to its end, so that it is known and can be removed.
-            self.loop.run_until_complete(asyncio.wait([task], timeout=self.limits.timeout))
+            complete(self.loop, asyncio.wait([task], timeout=self.limits.timeout))
             task.cancel()
             raise
 
@@ -123,7 +124,7 @@ class Session:
             if self.runner is not None:
                 self.runner.stop()
             if self.provisioner is not None and not self.loop.is_closed():
-                left = self.loop.run_until_complete(self.provisioner.clean_up())
+                left = complete(self.loop, self.provisioner.clean_up())
         finally:
             for client in (self.first, self.iam):
                 if client is not None:

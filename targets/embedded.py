@@ -50,6 +50,9 @@ class EmbeddedServer:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, signal.SIGTERM)
+        with contextlib.suppress(OSError):
+            assert self.process.stdin is not None  # noqa: S101 - as it was started
+            self.process.stdin.close()
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -64,28 +67,31 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def launch(command: list[str], port: int, environment: dict[str, str] | None = None) -> EmbeddedServer:
-    """Run `command`, which is to listen on `port` of the loopback interface; `ready` waits for that."""
+def launch(module: str, port: int, *arguments: str) -> EmbeddedServer:
+    """Run a Python module that is to listen on `port` of the loopback interface; `ready` waits for that.
+
+    It ends with this process at the latest, however that ends; see `targets.tether`.
+    """
     # Ambient AWS settings are none of an emulator's business, neither credentials nor endpoints.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
     process = subprocess.Popen(  # noqa: S603 - the commands are our own
-        command,
-        env=inherited | (environment or {}),
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", "targets.tether", module, *arguments],
+        env=inherited,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for pytest, which then stops the server
     )
-    return EmbeddedServer(f"http://127.0.0.1:{port}", port, process, " ".join(command[:4]))
+    return EmbeddedServer(f"http://127.0.0.1:{port}", port, process, module)
 
 
 def start_moto(_region: str = "us-east-1") -> EmbeddedServer:
     """Start moto's server, which serves every region."""
     port = free_port()
-    return launch([sys.executable, "-m", "targets.moto_server", str(port)], port)
+    return launch("targets.moto_server", port, str(port))
 
 
 def start_reference(region: str = "us-east-1") -> EmbeddedServer:
     """Start the reference STS; it serves one region, as AWS's endpoints do."""
     port = free_port()
-    return launch([sys.executable, "-m", "targets.reference", "-p", str(port), "--region", region], port)
+    return launch("targets.reference", port, "-p", str(port), "--region", region)

@@ -185,3 +185,24 @@ def test_ctrl_c_ends_the_embedded_server(tmp_path: Path) -> None:
     assert ran.status == pytest.ExitCode.INTERRUPTED
     assert ran.results.cases
     assert not alive(servers[0])
+
+
+def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path: Path) -> None:
+    with Stub() as stub:
+        under_way = Run(tmp_path, f"--target={stub.url}", "--in-flight=2", "-q")
+        until(lambda: on_disk(tmp_path) > 5, 40)
+        under_way.process.terminate()
+        ran = under_way.wait(30)
+        assert ran.status == pytest.ExitCode.INTERRUPTED, ran.output
+        assert not undone(stub)
+        assert not ran.results.complete
+
+
+@pytest.mark.parametrize("name", ["moto", "reference"])
+def test_an_embedded_server_outlives_nobody(tmp_path: Path, name: str) -> None:
+    under_way = Run(tmp_path, f"--target={name}", "--in-flight=2", "-q")
+    until(lambda: on_disk(tmp_path) > 5, 40)
+    (server,) = children(under_way.process.pid)
+    under_way.process.kill()
+    under_way.process.communicate(timeout=10)
+    until(lambda: not alive(server))
