@@ -35,6 +35,12 @@ class Request:
     body_bytes: int | None = None
     raw_query: str = ""  # put into the query string as it is
     signing: Signing = CORRECT
+    principal: str = ""  # of a scenario: calls in the place of signing's caller
+
+    @property
+    def caller(self) -> str:
+        """Name of the caller among those of the run; '' if the request is not signed."""
+        return "" if self.signing.by == "none" else self.principal or self.signing.caller
 
     def with_parameters(self, *changes: tuple[str, str | None]) -> Request:
         """Set parameters: in place where the name is there, else at the end."""
@@ -45,6 +51,28 @@ class Request:
     def without(self, *names: str) -> Request:
         """Leave parameters out."""
         return replace(self, parameters=tuple(p for p in self.parameters if p[0] not in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Fixture:
+    """A role or a user that a scenario needs made, once a run however many scenarios need the like."""
+
+    key: str  # tells it from all that are not alike: 'role-1f3870be', 'user-...'; its ARN is the value of that name
+    trusts: tuple[str, ...] = ()  # of roles: 'account', 'user', keys of other fixtures
+    when: str = "{}"  # of roles: the condition of the trust policy, JSON
+    grants: tuple[str, ...] = ()  # of roles: what the trust policy grants
+    allows: tuple[str, ...] = ()
+    denies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    max_session_seconds: int = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A call that must be granted before a case is sent; what it hands out becomes the caller `keep`."""
+
+    request: Request
+    keep: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,8 @@ class Case:
     needs: frozenset[str] = frozenset()  # names of what the target must have
     evidence: tuple[str, ...] = ()  # entries of observed.yaml that are this very request
     client: str = "wire"  # or 'boto3'
+    fixtures: tuple[Fixture, ...] = ()  # in the order in which they can be made
+    setup: tuple[Step, ...] = ()  # in the order in which they are sent
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
 
     @property

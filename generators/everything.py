@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from generators import constraints, messages, responses, written
+from generators import constraints, messages, responses, scenarios, written
 from generators.expectation import Expectation
 from specs.contract import ROOT, load, place_of
 from specs.loader import SpecError
@@ -37,6 +37,7 @@ def generate(contract: Contract) -> list[Case]:
         *constraints.several_violations(contract),
         *_wording(contract),
         *responses.cases(contract),
+        *scenarios.cases(contract),
     ]
     found = [_evidenced(case) for case in found]
     _check(contract, found)

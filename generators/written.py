@@ -128,6 +128,7 @@ def _parameters(parameters: Parameters, spec: RequestSpec) -> Parameters:
 
 def needed_values(case: Case) -> frozenset[str]:
     """Names of the values of the run that a case cannot do without."""
-    texts = [value for _, value in case.request.parameters if value]
+    requests = (*(step.request for step in case.setup), case.request)
+    texts = [value for request in requests for _, value in request.parameters if value]
     texts += [check.matches for check in case.expectation.checks if check.matches]
     return frozenset().union(*(placeholders(text) for text in texts))

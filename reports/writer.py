@@ -44,10 +44,10 @@ class ResultsWriter:
         )
         self._rules = frozenset(rule.id for rule in rules)
         self._seen: set[str] = set()
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - open for as long as the run
-        self._end = 0  # where the last case ends and the tail begins
-        self._append(to_json(start).removesuffix(_OPEN_TAIL.lstrip()))
+        head = to_json(start).removesuffix(_OPEN_TAIL.lstrip()).encode()
+        _replace(Path(path), head + _OPEN_TAIL.encode())
+        self._file = Path(path).open("r+b", buffering=0)  # noqa: SIM115 - open for as long as the run
+        self._end = len(head)  # where the last case ends and the tail begins
 
     def add(self, case: CaseResult) -> None:
         """Append a case; its id must be new and its rules among those of the run."""
@@ -89,6 +89,18 @@ class ResultsWriter:
         written = 0
         while written < len(data):
             written += self._file.write(data[written:])
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: until the new one is on the disk, the former stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def to_json(record: Record) -> str:

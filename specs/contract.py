@@ -31,6 +31,8 @@ from specs.model import (
     RefusalSpec,
     RulesFile,
     RuleSpec,
+    ScenariosFile,
+    ScenarioSpec,
     Source,
 )
 
@@ -89,6 +91,7 @@ class Contract:
     documents: dict[str, DocumentSpec]
     rules: dict[str, Rule]
     written: tuple[tuple[str, RuleSpec], ...]  # hand-written rules with the operation they belong to
+    scenarios: tuple[ScenarioSpec, ...]
     coverage: CoverageFile
     hash: str  # SHA-256 over the YAML files, first 16 hex digits
 
@@ -110,13 +113,16 @@ def load(root: Path = ROOT) -> Contract:
     coverage = loader.load(root / "coverage.yaml", CoverageFile)
     common = [("common", rule) for name in RULE_FILES for rule in loader.load(root / name, RulesFile).rules]
     written = (*common, *((name, rule) for name, op in operations.items() for rule in op.rules))
+    files = sorted((root / "scenarios").glob("*.yaml"))
+    scenarios = tuple(spec for path in files for spec in loader.load(path, ScenariosFile).scenarios)
     contract = Contract(
         operations=operations,
         data_types=data_types,
         refusals={refusal.refusal: refusal for refusal in refusals},
         documents=loader.load(root / "documents.yaml", DocumentsFile).documents,
-        rules=_rules(operations, data_types, written, coverage, root),
+        rules=_rules(operations, data_types, written, scenarios, coverage, root),
         written=written,
+        scenarios=scenarios,
         coverage=coverage,
         hash=_hash(root),
     )
@@ -138,7 +144,7 @@ def ledger_ids() -> frozenset[str]:
 
 def _hash(root: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(root.glob("*.yaml")):
+    for path in sorted(root.rglob("*.yaml")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -147,6 +153,7 @@ def _rules(
     operations: dict[str, OperationSpec],
     data_types: dict[str, DataTypeSpec],
     written: Iterable[tuple[str, RuleSpec]],
+    scenarios: Iterable[ScenarioSpec],
     coverage: CoverageFile,
     root: Path,
 ) -> dict[str, Rule]:
@@ -160,6 +167,10 @@ def _rules(
         Rule(spec.id, spec.statement, operation, spec.theme, spec.level, spec.authority, spec.source)
         for operation, spec in written
     ]
+    by_hand += [
+        Rule(spec.id, spec.statement, _judged(spec), "scenario", spec.level, spec.authority, spec.source)
+        for spec in scenarios
+    ]
     for rule in (*derived, *by_hand):
         if rule.id in rules:
             place = place_of(root, f"id: {rule.id}", last=True)
@@ -171,6 +182,11 @@ def _rules(
             tuple(dict.fromkeys((*own, *also))),
         )  # fmt: skip
     return rules
+
+
+def _judged(scenario: ScenarioSpec) -> str:
+    """Name the operation that a scenario is about: the one of its first case."""
+    return next((step.call for step in scenario.steps if step.case is not None), scenario.steps[0].call)
 
 
 def _operation_rules(operation: OperationSpec) -> Iterator[Rule]:
@@ -354,7 +370,7 @@ def place_of(root: Path, needle: str, *, file: str = "*.yaml", last: bool = Fals
     """File and line of the first (or last) place where `needle` stands; the folder if there is none."""
     found = [
         f"{path}:{number}"
-        for path in sorted(root.glob(file))
+        for path in sorted(root.rglob(file))
         for number, line in enumerate(loader.read_text(path).splitlines(), 1)
         if re.search(re.escape(needle) + r"(?![\w.-])", line)
     ]

@@ -274,6 +274,83 @@ class DataTypesFile(Doc):
     data_types: dict[str, DataTypeSpec]
 
 
+FixtureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class RoleFixture(Doc):
+    """A role that a scenario needs."""
+
+    trusts: tuple[str, ...] = Field(
+        default=("account",), description="Who may assume it: account, user, or names of roles and users given"
+    )
+    when: dict[str, dict[str, str]] = Field(
+        default_factory=dict, description="Conditions of the trust policy: operator, key, value"
+    )
+    grants: tuple[Literal["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], ...] = Field(
+        default=("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"),
+        description="What the trust policy grants",
+    )
+    allows: tuple[Text, ...] = Field(default=(), description="Actions that its own policy allows, on everything")
+    max_session_duration: int = Field(default=3600, ge=3600, le=43200, description="Seconds")
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class UserFixture(Doc):
+    """A user with keys that a scenario needs."""
+
+    allows: tuple[Text, ...] = Field(default=(), description="Actions that its own policy allows, on everything")
+    denies: tuple[Text, ...] = Field(default=(), description="Actions that its own policy denies, on everything")
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class GivenSpec(Doc):
+    """What a scenario needs made; names are its own."""
+
+    roles: dict[FixtureName, RoleFixture] = Field(default_factory=dict)
+    users: dict[FixtureName, UserFixture] = Field(default_factory=dict)
+
+
+class StepSpec(Doc):
+    """A call of a scenario. With `keep` it must be granted, and others may call with what it hands out."""
+
+    call: str
+    as_: str = Field(default="user", alias="as", description="user, or $name of a user given or of something kept")
+    with_: dict[str, str | StrictInt] = Field(
+        default_factory=dict, alias="with", description="Members; $name is the ARN of a role given"
+    )
+    keep: FixtureName | None = None
+    case: Slug | None = Field(default=None, description="Makes the step a case of the rule")
+    expect: str | None = Field(default=None, description="'success' or the name of a refusal")
+    check: tuple[CheckSpec, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _told(self) -> StepSpec:
+        if (self.keep is None) == (self.case is None):
+            raise ValueError("a step either keeps something or is a case: give one of 'keep' and 'case'")
+        if (self.case is None) != (self.expect is None):
+            raise ValueError("a case, and nothing else, tells what to expect")
+        return self
+
+
+class ScenarioSpec(Doc):
+    """A rule about several calls or several principals."""
+
+    id: RuleId
+    statement: Text
+    source: Source
+    level: Level = Level.MUST
+    authority: Authority = Authority.DOCUMENTED
+    given: GivenSpec = GivenSpec()
+    steps: tuple[StepSpec, ...] = Field(min_length=1)
+
+
+class ScenariosFile(Doc):
+    """A file below scenarios/: scenarios of one theme."""
+
+    scenarios: tuple[ScenarioSpec, ...] = Field(min_length=1)
+
+
 class RulesFile(Doc):
     """Rules that belong to no single operation."""
 

@@ -14,6 +14,7 @@ from specs.model import (
     OperationSpec,
     RefusalsFile,
     RulesFile,
+    ScenariosFile,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "refusals": RefusalsFile,
     "documents": DocumentsFile,
     "rules": RulesFile,
+    "scenarios": ScenariosFile,
     "coverage": CoverageFile,
     "drift": DriftFile,
 }

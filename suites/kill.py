@@ -140,8 +140,9 @@ class Arena:
 
         async def make() -> Runner:
             return Runner(
-                self._target, self._estate, self._redactor, _LIMITS, Baseline(), self._cases, self._loop
-            )
+                self._target, self._estate, self._redactor, _LIMITS, Baseline(), self._cases, self._loop,
+                self._provisioner.have,
+            )  # fmt: skip
 
         runner = self._loop.run_until_complete(make())
         try:
@@ -194,7 +195,8 @@ class Arena:
     def _by_request(self) -> dict[Request, list[Case]]:
         found: dict[Request, list[Case]] = {}
         for case in self._cases.values():
-            if case.client == "wire" and (case.request.body_bytes or 0) < _LARGE:
+            alone = not case.setup and not case.fixtures
+            if alone and case.client == "wire" and (case.request.body_bytes or 0) < _LARGE:
                 found.setdefault(case.request, []).append(case)
         return found
 
@@ -203,7 +205,7 @@ class Arena:
         signer, values = Signer(self._target.endpoint, self._target.region), self._estate.values
         return {
             request: prepare(
-                request, signer, self._estate.callers[request.signing.caller], values, self._moment
+                request, signer, self._estate.callers.get(request.caller), values, self._moment
             )
             for request in self._by_request
         }

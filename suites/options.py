@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from reports.model import Level
+from reports.text import clip, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 _LEVELS: tuple[str, ...] = get_args(Level)
+_MOST_IN_FLIGHT = 1024  # a connection each
+_LONGEST = 3600  # seconds for one answer
+_N = TypeVar("_N", int, float)
 
 
 class OptionError(Exception):
@@ -48,11 +56,12 @@ def add_options(parser: pytest.Parser) -> None:
     add("--baseline", default=None, metavar="FILE",
         help="known deviations of the target; '' for none (default: the target's own)")
     add("--update-baseline", action="store_true", help="write the baseline so that it lists what deviates now")
-    add("--in-flight", type=int, default=None, metavar="N",
+    # Numbers are taken as text: argparse answers what is no number with a page on how to call pytest.
+    add("--in-flight", default=None, metavar="N",
         help="requests under way at once (default: 64, on real AWS 4)")
-    add("--max-rate", type=float, default=None, metavar="R",
+    add("--max-rate", default=None, metavar="R",
         help="requests begun a second, over all together (default: no limit, on real AWS 10)")
-    add("--timeout", type=float, default=20.0, metavar="S", help="seconds for one answer (default: 20)")
+    add("--timeout", default="20", metavar="S", help="seconds for one answer (default: 20)")
     add("--plan", default=None, metavar="FILE",
         help="send nothing; write what would be sent, as JSON")
     add("--report", default="compliance-report", metavar="DIR",
@@ -71,14 +80,7 @@ def read_options(config: pytest.Config) -> Options:
         raise OptionError("--plan sends nothing, so --update-baseline has nothing to write; give one of them")
     if plan is not None and _workers(config):
         raise OptionError("--plan and -n: a plan is written by one process; leave -n out")
-    in_flight = get("in_flight")
-    if in_flight is not None and not 1 <= in_flight <= 1024:  # noqa: PLR2004 - a connection each
-        raise OptionError(f"--in-flight {in_flight}: expected a whole number from 1 to 1024")
-    max_rate = get("max_rate")
-    if max_rate is not None and not 0 < max_rate < float("inf"):
-        raise OptionError(f"--max-rate {max_rate:g}: expected a number above 0")
-    if not 0 < get("timeout") <= 3600:  # noqa: PLR2004 - an hour
-        raise OptionError(f"--timeout {get('timeout'):g}: expected seconds above 0, up to 3600")
+    in_flight, max_rate = get("in_flight"), get("max_rate")
     return Options(
         target=get("target"),
         region=get("region"),
@@ -86,13 +88,41 @@ def read_options(config: pytest.Config) -> Options:
         baseline=Path(baseline) if baseline else None,
         no_baseline=baseline == "",
         update_baseline=update,
-        in_flight=in_flight,
-        max_rate=max_rate,
-        timeout=get("timeout"),
+        in_flight=None if in_flight is None else _in_flight(in_flight),
+        max_rate=None if max_rate is None else _max_rate(max_rate),
+        timeout=_timeout(get("timeout")),
         plan=Path(plan) if plan is not None else None,
         report=Path(get("report")),
         fail_on=_levels(get("fail_on")),
     )
+
+
+def _in_flight(text: str) -> int:
+    expected = f"a whole number from 1 to {_MOST_IN_FLIGHT}"
+    return _number("--in-flight", text, int, lambda number: 1 <= number <= _MOST_IN_FLIGHT, expected)
+
+
+def _max_rate(text: str) -> float:
+    return _number("--max-rate", text, float, lambda number: 0 < number < math.inf, "a number above 0")
+
+
+def _timeout(text: str) -> float:
+    expected = f"seconds above 0, up to {_LONGEST}"
+    return _number("--timeout", text, float, lambda number: 0 < number <= _LONGEST, expected)
+
+
+def _number(option: str, text: str, read: Callable[[str], _N], fits: Callable[[_N], bool], expected: str) -> _N:
+    """Read a number; raises OptionError for what is none and for one that does not fit."""
+    try:
+        number = read(text)
+    except ValueError:
+        pass
+    else:
+        if fits(number):
+            return number
+    start, left_out = clip(text, 40)
+    shown = visible(shlex.quote(start)) + ("..." if left_out else "")
+    raise OptionError(f"{option} {shown}: expected {expected}")
 
 
 def _workers(config: pytest.Config) -> bool:

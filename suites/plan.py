@@ -43,17 +43,36 @@ def _rule(rule_id: str) -> dict[str, Any]:
 
 
 def _case(case: Case) -> dict[str, Any]:
+    signing = case.request.signing
     return {
         "id": case.id,
         "rules": list(case.rules),
         "operation": case.operation,
         "level": case.level.value,
-        "authentication": _SIGNED[case.request.signing.by],
+        "method": _method(case),
+        "path": case.request.path,
+        "authentication": _SIGNED[signing.by],
+        "caller": case.request.caller or None,
         "parameters": [[name, value] for name, value in case.request.parameters],
         "expectation": _expectation(case.expectation),
         "control": case.control or None,
         "needs": sorted(case.needs),
+        "made-before": [fixture.key for fixture in case.fixtures],
+        "sent-before": [
+            {
+                "operation": step.request.operation,
+                "caller": step.request.caller or None,
+                "parameters": [[name, value] for name, value in step.request.parameters],
+                "keep": step.keep,
+            }
+            for step in case.setup
+        ],
     }
+
+
+def _method(case: Case) -> str:
+    # What boto3 presigns is fetched, whatever the case says of its method.
+    return "GET" if case.client == "boto3" and case.request.signing.by == "query" else case.request.method
 
 
 def _expectation(expectation: Expectation) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _prepare(config: pytest.Config, ids: list[str] | None = None) -> None:
 
     session = config.stash[_session]
     try:
-        session.prepare()
+        session.prepare(for_workers=ids is None)
         command = " ".join(map(str, config.invocation_params.args))
         config.stash[_report] = Report(config.stash[_options], session, command, ids)
     except (NotAnSts, EmbeddedServerError) as error:

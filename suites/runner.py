@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from generators.answer import local_name
 from generators.expectation import Judgement, describe, is_granted, shorten
 from generators.restrain import restrained
 from generators.written import needed_values
@@ -21,14 +22,16 @@ from reports.model import Exchange as ExchangeRecord
 from suites.loops import complete
 from suites.reproduce import command
 from suites.verdict import Control, Decision, decide
+from targets.credentials import Credentials
 from targets.http import Client, Exchange
 from targets.sdk import SdkClients
 from targets.wire import Prepared, Signer, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-    from generators.case import Case
+    from generators.answer import Answer
+    from generators.case import Case, Fixture, Step
     from suites.baseline import Baseline
     from targets.credentials import Redactor
     from targets.provision import Estate
@@ -71,7 +74,10 @@ class Runner:
         baseline: Baseline,
         cases: Mapping[str, Case],
         loop: asyncio.AbstractEventLoop,
+        make: Callable[[Fixture], Awaitable[str]],
     ) -> None:
+        self._make = make
+        self._steps: dict[str, asyncio.Task[str]] = {}
         self._target = target
         self._estate = estate
         self._redactor = redactor
@@ -115,7 +121,8 @@ class Runner:
 
     def stop(self) -> None:
         """End what is under way and close the connections."""
-        tasks = [t for t in (*self._verdicts.values(), *self._workers, *self._outcomes.values()) if not t.done()]
+        under_way = (*self._verdicts.values(), *self._workers, *self._outcomes.values(), *self._steps.values())
+        tasks = [task for task in under_way if not task.done()]
         for task in tasks:
             task.cancel()
         if tasks and not self._loop.is_closed():
@@ -132,7 +139,10 @@ class Runner:
         unsupported = self._unsupported(case)
         if unsupported:
             return self._unsupported_result(case, base, unsupported)
-        lacking = self._lacking(case)
+        lacking = self._estate.lacks(case.needs) or await self._made(case) or await self._set_up(order, case)
+        if isinstance(lacking, Decision):
+            return base.model_copy(update={"verdict": lacking.verdict, "reason": lacking.reason})
+        lacking = lacking or self._lacking(case)
         if lacking:
             return base.model_copy(update={"reason": lacking})
         looking = self._look(order, case)
@@ -169,9 +179,42 @@ class Runner:
             return self._estate.missing["managed-policies"]
         if unknown:
             return f"needs {', '.join(name.replace('-', ' ') for name in unknown)}, which this run does not have"
-        caller = case.request.signing.caller
-        if case.request.signing.by != "none" and caller not in self._estate.callers:
+        caller = case.request.caller
+        if caller and caller not in self._estate.callers:
             return self._estate.missing.get("session", f"needs the credentials of a {caller.replace('-', ' ')}")
+        return ""
+
+    # What scenarios need before
+
+    async def _made(self, case: Case) -> str:
+        """Have the fixtures of a case made; returns what is missing."""
+        for fixture in case.fixtures:
+            lacking = await self._make(fixture)
+            if lacking:
+                return lacking
+        return ""
+
+    async def _set_up(self, order: int, case: Case) -> Decision | str:
+        """Send the calls that a case rests on, each once a run; one that is not granted proves nothing."""
+        for step in case.setup:
+            task = self._steps.get(step.keep)
+            if task is None:
+                task = self._steps[step.keep] = self._loop.create_task(self._keep(order, case, step))
+            failed = await asyncio.shield(task)
+            if failed:
+                return Decision("inconclusive", failed)
+        return ""
+
+    async def _keep(self, order: int, case: Case, step: Step) -> str:
+        """Send a step and remember the credentials that it hands out; returns why there are none."""
+        call = replace(case, request=step.request, client="wire")
+        exchange = await self._exchange(order, call, attempt=0)
+        answer = exchange.answer
+        parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        if not all(parts):
+            words = self._words(describe(answer) if answer is not None else exchange.failure)
+            return f"the {step.request.operation} before it was answered {words}"
+        self._estate.callers[step.keep] = Credentials(parts[0], parts[1], parts[2])
         return ""
 
     async def _control(self, order: int, case: Case) -> Control | None:
@@ -180,7 +223,10 @@ class Runner:
         control = self._cases[case.control]
         if self._unsupported(control):
             return Control(control.id, conforms=False, unsupported=True)
-        lacking = self._lacking(control)
+        blocked = await self._made(control) or await self._set_up(order, control)
+        if isinstance(blocked, Decision):
+            return Control(control.id, conforms=False, failure=blocked.reason)
+        lacking = blocked or self._lacking(control)
         if lacking:
             return Control(control.id, conforms=False, lacking=lacking)
         outcome = await self._outcome(order, control)
@@ -300,7 +346,7 @@ class Runner:
             exchange = await self._sdk.call(case, self.client)
         else:
             request = case.request
-            caller = None if request.signing.by == "none" else self._estate.callers[request.signing.caller]
+            caller = self._estate.callers[request.caller] if request.caller else None
             now = datetime.now(UTC)
             exchange = await self.client.send(prepare(request, self._signer, caller, self._estate.values, now))
         if exchange.answer is not None:
@@ -341,6 +387,14 @@ class Runner:
             failure=self._words(exchange.failure),
             seconds=round(exchange.seconds, 6),
         )
+
+
+def _handed_out(answer: Answer | None, part: str) -> str:
+    """Return a part of the credentials in an answer, whatever operation it is of; '' if there is none."""
+    if answer is None or answer.root is None or not is_granted(answer):
+        return ""
+    found = (element.text for element in answer.root.iter() if local_name(element) == part)
+    return next(found, None) or ""
 
 
 _NOTHING = Prepared("", "", (), b"", datetime(1970, 1, 1, tzinfo=UTC))

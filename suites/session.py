@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from generators.case import Fixture
     from suites.options import Options
 
 SUITE_VERSION = "0.1.0"
@@ -63,8 +64,11 @@ class Session:
     iam: Client | None = None
     first: Client | None = None
 
-    def prepare(self) -> None:
-        """Probe the endpoint and make what cases need. Raises NotAnSts."""
+    def prepare(self, *, for_workers: bool = False) -> None:
+        """Probe the endpoint and make what cases need; for worker processes what any scenario needs, too.
+
+        Raises NotAnSts.
+        """
         if self.target.server is not None:
             self.target.server.ready()
 
@@ -73,7 +77,10 @@ class Session:
             if self.target.iam_endpoint is not None:
                 self.iam = self._client(self.target.iam_endpoint)
             self.provisioner = Provisioner(self.target, self.first, self.iam, self.redactor)
-            return await self.provisioner.prepare()
+            estate = await self.provisioner.prepare()
+            if for_workers:
+                await self._all_fixtures(self.provisioner)
+            return estate
 
         task = self.loop.create_task(work())
         try:
@@ -83,6 +90,13 @@ class Session:
             complete(self.loop, asyncio.wait([task], timeout=self.limits.timeout))
             task.cancel()
             raise
+
+    async def _all_fixtures(self, provisioner: Provisioner) -> None:
+        fixtures = {fixture.key: fixture for case in everything.cases() for fixture in case.fixtures}
+        for fixture in fixtures.values():  # in the order of the scenarios: what is trusted comes first
+            missing = await provisioner.have(fixture)
+            if missing:
+                provisioner.estate.missing[fixture.key] = missing
 
     def _client(self, endpoint: Any) -> Client:
         limits = self.limits
@@ -94,11 +108,16 @@ class Session:
 
         async def make() -> Runner:
             return Runner(
-                self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop
-            )
+                self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop,
+                self.provisioner.have if self.provisioner is not None else self._made_before,
+            )  # fmt: skip
 
         self.runner = self.loop.run_until_complete(make())
         self.runner.start(ids)
+
+    async def _made_before(self, fixture: Fixture) -> str:
+        """Tell a worker process what it was told of a fixture."""
+        return self.estate.missing.get(fixture.key, "")
 
     def hold(self, case: Any) -> None:
         """Wait for the verdict of `case` and tell pytest."""

@@ -23,12 +23,14 @@ from specs.contract import load
 from specs.model import Level
 from targets.credentials import Credentials, Redactor
 from targets.federation import Federation, take_fixtures
+from targets.fixtures import Fixtures
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from generators.answer import Answer
+    from generators.case import Fixture
     from targets.http import Client, Exchange
     from targets.target import Target
 
@@ -86,6 +88,10 @@ class Provisioner:
         self._run = secrets.token_hex(4)
         self._federation: Federation | None = None
         self.estate = Estate()
+        self._fixtures_made = Fixtures(
+            self._run, PATH, self.estate, self._iam_call, self._words, redactor,
+            self._undo_parts, self._undo_wholes, is_aws=target.endpoint.is_aws,
+        )  # fmt: skip
 
     async def prepare(self) -> Estate:
         """Probe, make, mint. Raises NotAnSts."""
@@ -101,6 +107,12 @@ class Provisioner:
         else:
             self._miss("one-region", "needs an endpoint that serves one region only; a target file may say so")
         return estate
+
+    async def have(self, fixture: Fixture) -> str:
+        """Make what a scenario needs, once a run; returns '', or what is missing."""
+        if self._iam is None:
+            return "needs roles or users of its own: let them be made"
+        return await self._fixtures_made.have(fixture)
 
     async def clean_up(self) -> list[str]:
         """Remove what was made, a user after what belongs to it; returns what could not be removed."""

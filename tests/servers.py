@@ -370,7 +370,7 @@ class Stub(Http):
 
 def undone(stub: Stub) -> set[str]:
     """Return what was made through IAM and not removed."""
-    names = {"User": "UserName", "AccessKey": "UserName", "Role": "RoleName", "Policy": "PolicyName"}
+    names = {"Role": "RoleName", "RolePolicy": "RoleName", "Policy": "PolicyName"}  # of all others the user's
     made: set[str] = set()
     gone: set[str] = set()
     for request in stub.iam:

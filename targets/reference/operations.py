@@ -124,7 +124,7 @@ class Operations:
     def assume_role(self, caller: Caller, values: Values) -> Result:
         """Hand out credentials of a role."""
         arn = self.arn(values["RoleArn"])
-        inherited = self._inherited(caller)
+        inherited = self.inherited(caller)
         restriction = self._restriction(values, inherited)
         self.check_contexts(values)
         mfa = self.check_mfa(caller, values)
@@ -190,7 +190,7 @@ class Operations:
                 "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
             )
 
-    def _inherited(self, caller: Caller) -> tuple[tuple[str, str], ...]:
+    def inherited(self, caller: Caller) -> tuple[tuple[str, str], ...]:
         """Return the caller's transitive tags, which every later session has."""
         if caller.session is None:
             return ()
@@ -415,6 +415,11 @@ class Operations:
                 "transitive-key-unknown", "The specified transitive tag key must be included in the requested tags."
             )
 
+    def check_inherited(self, tags: tuple[tuple[str, str], ...], inherited: tuple[tuple[str, str], ...]) -> None:
+        """Refuse a tag with the key of an inherited one (AssumeRole > Tags)."""
+        if {key.lower() for key, _ in inherited} & {key.lower() for key, _ in tags}:
+            raise Refused("inherited-tag", "A tag of the request has the key of an inherited transitive tag.")
+
     def _restriction(self, values: Values, inherited: tuple[tuple[str, str], ...]) -> Restriction:
         """Read session policies and tags.
 
@@ -424,8 +429,7 @@ class Operations:
         tags = self._tags(values)
         transitive = tuple(values.get("TransitiveTagKeys") or ())
         self.check_transitive(transitive, tags)
-        if {key.lower() for key, _ in inherited} & {key.lower() for key, _ in tags}:
-            raise Refused("inherited-tag", "A tag of the request has the key of an inherited transitive tag.")
+        self.check_inherited(tags, inherited)
         arns = [entry["arn"] for entry in values.get("PolicyArns") or () if "arn" in entry]
         managed = [self._managed_policy(arn) for arn in arns]
         inline = [values["Policy"]] if "Policy" in values else []

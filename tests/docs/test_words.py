@@ -11,7 +11,21 @@ import pytest
 import yaml
 
 from reports.model import LEVELS, VERDICTS, Authority
-from specs.model import CaseSpec, CheckSpec, Doc, Member, OutputMember, RequestSpec, RuleSpec, Signing
+from specs.model import (
+    CaseSpec,
+    CheckSpec,
+    Doc,
+    GivenSpec,
+    Member,
+    OutputMember,
+    RequestSpec,
+    RoleFixture,
+    RuleSpec,
+    ScenarioSpec,
+    Signing,
+    StepSpec,
+    UserFixture,
+)
 from targets.profile import TargetFile
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks, read
 
@@ -35,7 +49,9 @@ def excerpts() -> list[Block]:
 
 
 # What the documents show of ours that takes options of its own, pytest first.
-PROGRAMS = ("pytest", "targets.reference", "suites.kill", "benchmarks.run", "benchmarks.reference")
+PROGRAMS = (
+    "pytest", "targets.reference", "targets.leftovers", "suites.kill", "benchmarks.run", "benchmarks.reference",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +93,13 @@ def test_keys_of_target_files_are_explained() -> None:
         assert f"| `{key}` |" in TARGETS, key
 
 
-@pytest.mark.parametrize("model", [RuleSpec, CaseSpec, RequestSpec, CheckSpec, Signing, Member, OutputMember])
+EXPLAINED = (
+    RuleSpec, CaseSpec, RequestSpec, CheckSpec, Signing, Member, OutputMember,
+    ScenarioSpec, GivenSpec, RoleFixture, UserFixture, StepSpec,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", EXPLAINED)
 def test_keys_of_rules_are_explained(model: type[Doc]) -> None:
     for key in keys(model):
         assert f"`{key}`" in RULES, key

@@ -127,6 +127,26 @@ def test_a_killed_run_leaves_what_it_had(path: Path) -> None:
         assert not results.complete
 
 
+def test_rules_that_cannot_be_written_leave_the_former_results(path: Path) -> None:
+    write(path, make_results(3))
+    before = path.read_bytes()
+    rule = make_rule().model_copy(update={"statement": object()})
+    with pytest.warns(UserWarning, match="serializer"), pytest.raises(TypeError):
+        ResultsWriter(path, make_run(), [rule])
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_disk_too_full_to_begin_leaves_the_former_results(path: Path) -> None:
+    write(path, make_results(3))
+    before = path.read_bytes()
+    command = [sys.executable, "-c", RUN_WITHOUT_END, str(path), "100"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "OSError" in done.stderr
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_a_case_torn_at_any_byte_costs_no_more_than_its_neighbour(path: Path) -> None:
     writer = ResultsWriter(path, make_run(), [make_rule()])
     states = []

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from specs import contract, loader, schemas
 
-FILES = sorted(contract.ROOT.glob("*.yaml"))
+FILES = sorted(contract.ROOT.rglob("*.yaml"))
 
 
 def schema_of(path: Path) -> dict[str, Any]:

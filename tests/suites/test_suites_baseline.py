@@ -77,6 +77,16 @@ def test_a_mistake_names_file_and_line(tmp_path: Path, text: str, line: int, wor
     assert "\n" not in message
 
 
+def test_a_rule_id_twice_names_the_line_where_it_stands_again(tmp_path: Path) -> None:
+    """The first line that holds the id is that of a case of the rule."""
+    text = (
+        f"target: stub\nknown-deviations:\n- {{reason: x, cases: [{RULE}/899]}}\n- reason: y\n  rules:\n"
+        f"  - {RULE}\n  - {RULE}\n"
+    )
+    with pytest.raises(SpecError, match=rf"b\.yaml:7: found the rule id '{RULE}' again"):
+        written(tmp_path / "b.yaml", text)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "gone"),
     [

@@ -106,6 +106,26 @@ MISTAKES: dict[str, tuple[Make, tuple[str, ...]]] = {
     "no rate": (_given(f"--target={URL}", "--max-rate=0"), ("--max-rate 0", "above 0")),
     "a rate that is no number": (_given(f"--target={URL}", "--max-rate=nan"), ("--max-rate nan", "above 0")),
     "no time": (_given(f"--target={URL}", "--timeout=0"), ("--timeout 0", "above 0")),
+    "letters in flight": (
+        _given(f"--target={URL}", "--in-flight=abc"),
+        ("--in-flight abc: expected a whole number from 1 to 1024",),
+    ),
+    "a fraction in flight": (_given(f"--target={URL}", "--in-flight=1.5"), ("--in-flight 1.5: expected a whole",)),
+    "an empty text in flight": (_given(f"--target={URL}", "--in-flight="), ("--in-flight '': expected a whole",)),
+    "more digits in flight than Python reads": (
+        _given(f"--target={URL}", f"--in-flight={'9' * 5000}"),
+        ("--in-flight 9999", "...: expected a whole number from 1 to 1024"),
+    ),
+    "a rate in words": (
+        _given(f"--target={URL}", "--max-rate=as fast as can be"),
+        ("--max-rate 'as fast as can be': expected a number above 0",),
+    ),
+    "a rate without end": (_given(f"--target={URL}", "--max-rate=1e999"), ("--max-rate 1e999", "above 0")),
+    "time with a unit": (
+        _given(f"--target={URL}", "--timeout=20s"),
+        ("--timeout 20s: expected seconds above 0, up to 3600",),
+    ),
+    "time in control characters": (_given(f"--target={URL}", "--timeout=\x1b[31m"), ("--timeout '\\x1b[31m'",)),
 }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import Listener, Ran, run
+from tests.servers import Listener, Ran, Stub, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,8 +18,8 @@ Plan = dict[str, list[dict[str, Any]]]
 # The keys of each object, with the types of their values.
 RULE = {"id": str, "statement": str, "level": str, "authority": str, "source": str, "ledger": list}
 CASE = {
-    "id": str, "rules": list, "operation": str, "level": str, "authentication": str, "parameters": list,
-    "expectation": dict, "control": (str, type(None)), "needs": list,
+    "id": str, "rules": list, "operation": str, "level": str, "method": str, "path": str, "authentication": str,
+    "caller": (str, type(None)), "parameters": list, "expectation": dict, "control": (str, type(None)), "needs": list,
 }  # fmt: skip
 EXPECTATION = {"outcome": str, "refusal": (str, type(None)), "answers": list}
 ANSWER = {"status": int, "codes": list, "authority": str}
@@ -65,7 +67,10 @@ def test_its_form_is_the_published_one(plan: Plan) -> None:
         assert ": " in rule["source"]
     for case in plan["cases"]:
         assert fits(case, CASE), case["id"]
+        assert re.fullmatch("[A-Z]+", case["method"]), case["id"]
+        assert case["path"].startswith("/"), case["id"]
         assert case["authentication"] in {"sigv4", "sigv4-query", "none"}
+        assert (case["caller"] is None) == (case["authentication"] == "none"), case["id"]
         for pair in case["parameters"]:
             assert len(pair) == 2, case["id"]
             assert isinstance(pair[0], str)
@@ -104,7 +109,8 @@ def test_a_case_that_everybody_knows(plan: Plan) -> None:
     assert case["rules"] == ["assume-role.duration-seconds.min"]
     assert case["operation"] == "AssumeRole"
     assert case["level"] == "must"
-    assert case["authentication"] == "sigv4"
+    assert (case["method"], case["path"]) == ("POST", "/")
+    assert (case["authentication"], case["caller"]) == ("sigv4", "user")
     assert case["parameters"] == [
         ["Action", "AssumeRole"],
         ["Version", "2011-06-15"],
@@ -117,6 +123,20 @@ def test_a_case_that_everybody_knows(plan: Plan) -> None:
     assert {"status": 400, "codes": ["ValidationError"], "authority": "observed"} in case["expectation"]["answers"]
     assert case["control"] == "assume-role.duration-seconds.min/900"
     assert "role" in case["needs"]
+
+
+def test_methods_paths_and_signatures_are_those_that_are_sent(plan: Plan, tmp_path: Path) -> None:
+    planned = {case["id"]: case for case in plan["cases"]}
+    with Stub() as stub:
+        ran = run(tmp_path / "report", f"--target={stub.url}", "-q", "-k", "wire or sdk or session-token.use")
+    sent = {name: case.exchange.request for name, case in ran.cases.items() if case.exchange is not None}
+    for name, request in sent.items():
+        case = planned[name]
+        assert (request.method, urlsplit(request.url).path) == (case["method"], case["path"]), name
+        headers = {header.lower() for header, _ in request.headers}
+        assert (case["caller"] is None) == ("authorization" not in headers and "X-Amz-" not in request.url), name
+    assert {"GET", "POST", "PUT"} <= {request.method for request in sent.values()}
+    assert {"user", "session", None} <= {planned[name]["caller"] for name in sent}
 
 
 def test_k_selects(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from targets.embedded import EmbeddedServer, start_moto
-from tests.servers import Http, Listener, Manner, Minted, Ran, Received, Run, Stub, error
+from tests.servers import Http, Listener, Manner, Minted, Ran, Received, Run, Stub, error, run
 from tests.servers import http as answer_of
 
 if TYPE_CHECKING:
@@ -256,4 +256,20 @@ def test_a_traceback_holds_no_secret(tmp_path: Path) -> None:
     assert "assert not estate" in ran.output
     assert "AKIASTUB" in ran.output  # the locals are there
     assert told
+    assert not traces(ran.output, told)
+
+
+def test_what_boto3_says_of_a_body_holds_no_secret(tmp_path: Path) -> None:
+    r"""ResponseParserError quotes the body as Python's repr: JSON's `\/` becomes `\\/`, no known spelling."""
+
+    def tell(request: Received) -> bytes | None:
+        if server.minted and request.headers.get("user-agent", "").startswith("Boto3"):
+            return answer_of(200, json.dumps({"token": server.minted[1].token}).replace("/", "\\/"))
+        return None
+
+    with Stub(Manner(answer=tell)) as server:
+        ran = run(tmp_path, f"--target={server.url}", "-q", "-k", "common.sdk.get-access-key-info/user")
+        told = [minted.token for minted in server.minted]
+    assert ran.verdicts == {"common.sdk.get-access-key-info/user": "deviates"}
+    assert not traces((tmp_path / "results.json").read_text(encoding="utf-8"), told)
     assert not traces(ran.output, told)

@@ -163,3 +163,15 @@ def test_a_secret_is_learnt_however_its_element_is_written(body: bytes) -> None:
     redactor = Redactor()
     redactor.learn_from(Answer(200, (), body))
     assert redactor.clean("it is 0123456789abcdefghij") == "it is <redacted>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<SessionToken>" + " " * 2_000, "<SessionToken>" + "x " * 1_000, "<SecretAccessKey" * 20_000],
+    ids=["spaces", "words", "no end"],
+)
+def test_learning_from_a_hostile_answer_is_soon_done(text: str) -> None:
+    r"""`\s*([^<]+?)\s*<` would be cubic in blanks: 2 kB take 4 s, and a body may have 1 MiB. No time-out ends it."""
+    begun = time.perf_counter()
+    Redactor().learn(text)
+    assert time.perf_counter() - begun < 1

@@ -16,6 +16,7 @@ from targets.reference.defects import (
     members,
     operations,
     operations_roles,
+    scenarios,
     sdk,
     trust,
     wire,
@@ -23,6 +24,10 @@ from targets.reference.defects import (
 
 if TYPE_CHECKING:
     from targets.reference.defects.registry import Defect
+
+_SOURCES = (
+    members, answers, wire, authentication, errors, operations, operations_roles, scenarios, sdk, trust,
+)  # fmt: skip
 
 
 @cache
@@ -33,7 +38,7 @@ def registry() -> dict[str, Defect]:
         ValueError: two bear one id.
     """
     found: dict[str, Defect] = {}
-    for source in (members, answers, wire, authentication, errors, operations, operations_roles, sdk, trust):
+    for source in _SOURCES:
         for defect in source.defects():
             if defect.id in found:
                 raise ValueError(f"two defects bear the id '{defect.id}', expected one")
