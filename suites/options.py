@@ -52,7 +52,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="what to test: a URL, aws, moto (embedded, the default), or a .yaml target file")
     add("--region", default=None, help="region of the credential scope (default: us-east-1)")
     add("--provision", action="store_true",
-        help="on real AWS: allow making one IAM user and three roles for the run, removed at its end")
+        help="on real AWS: allow making IAM users and roles for the run, removed at its end")
     add("--baseline", default=None, metavar="FILE",
         help="known deviations of the target; '' for none (default: the target's own)")
     add("--update-baseline", action="store_true", help="write the baseline so that it lists what deviates now")
