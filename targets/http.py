@@ -192,7 +192,7 @@ class Client:
                     answer = await self._attempt(prepared)
             except TimeoutError:
                 failure = f"no answer within {self._timeout:g} s"
-            except (OSError, ssl.SSLError) as error:
+            except (OSError, ssl.SSLError, UnicodeError) as error:  # the last of a host that no name can be
                 failure = f"no connection: {_reason(error)}"
             except _Broken as broken:
                 failure = str(broken)

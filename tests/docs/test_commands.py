@@ -28,7 +28,7 @@ SECONDS = 150
 # All blocks that nothing runs. A new one needs a reason as good as these.
 NOT_RUN = {
     "docs/adding-a-target.md": ["ministack is no dependency"],
-    "docs/aws.md": ["needs an AWS account"] * 3,
+    "docs/aws.md": ["needs an AWS account"] * 2,
     "docs/results.md": [],
     "docs/writing-a-rule.md": ["needs the folder of facts"],
 }

@@ -37,7 +37,7 @@ RULES = read(next(d for d in DOCUMENTS if d.name == "writing-a-rule.md"))
 TARGETS = read(next(d for d in DOCUMENTS if d.name == "adding-a-target.md"))
 
 # Options of other programs that the documents show: curl, pip.
-FOREIGN = frozenset({"--aws-sigv4", "--path-prefix"})
+FOREIGN = frozenset({"--aws-sigv4"})
 
 
 def keys(model: type[Doc]) -> set[str]:

@@ -236,6 +236,12 @@ def test_nobody_there() -> None:
     assert exchange.failure == "no connection: connection refused"
 
 
+def test_a_host_that_no_name_can_be() -> None:
+    (exchange,) = ask("http://a..b:1")
+    assert exchange.answer is None
+    assert exchange.failure.startswith("no connection: ")
+
+
 def test_no_tls_where_tls_is_asked_for() -> None:
     with Listener(lambda connection: connection.sendall(OK)) as server:
         (exchange,) = ask(server.url.replace("http:", "https:"))
