@@ -183,6 +183,7 @@ def test_observed_answers_are_those_of_their_evidence(whole: Contract) -> None:
 def test_every_refusal_is_used(whole: Contract) -> None:
     named = {case.expect.removeprefix("success or ") for _, rule in whole.written for case in rule.cases}
     named |= {error.refusal for operation in whole.operations.values() for error in operation.errors}
+    named |= {step.expect for scenario in whole.scenarios for step in scenario.steps if step.expect}
     for path in (ROOT / "generators").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         named |= {

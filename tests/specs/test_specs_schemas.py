@@ -15,7 +15,7 @@ FILES = sorted(contract.ROOT.rglob("*.yaml"))
 
 def schema_of(path: Path) -> dict[str, Any]:
     first = path.read_text(encoding="utf-8").partition("\n")[0]
-    named = re.fullmatch(r"# yaml-language-server: \$schema=(\.\./schema/[a-z-]+\.json)", first)
+    named = re.fullmatch(r"# yaml-language-server: \$schema=((?:\.\./)+schema/[a-z-]+\.json)", first)
     assert named, f"{path.name} names no schema in its first line"
     loaded: dict[str, Any] = json.loads((path.parent / named[1]).read_text(encoding="utf-8"))
     return loaded

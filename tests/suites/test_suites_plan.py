@@ -20,6 +20,7 @@ RULE = {"id": str, "statement": str, "level": str, "authority": str, "source": s
 CASE = {
     "id": str, "rules": list, "operation": str, "level": str, "method": str, "path": str, "authentication": str,
     "caller": (str, type(None)), "parameters": list, "expectation": dict, "control": (str, type(None)), "needs": list,
+    "made-before": list, "sent-before": list,
 }  # fmt: skip
 EXPECTATION = {"outcome": str, "refusal": (str, type(None)), "answers": list}
 ANSWER = {"status": int, "codes": list, "authority": str}
