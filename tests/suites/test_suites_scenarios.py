@@ -76,3 +76,5 @@ def test_the_session_of_a_step_calls(tmp_path: Path) -> None:
     with Stub(Manner(refuse=refuse)) as stub:
         ran = run(tmp_path, f"--target={stub.url}", "-q", "-k", CHAINING)
         assert ran.verdicts == {f"{CHAINING}/3600": "conforms", f"{CHAINING}/3601": "conforms"}
+        for case in ran.results.cases:  # what a scenario needs is gone after the run: only another run shows it again
+            assert case.reproduce == f"pytest --target={stub.url} -k {case.id}"
