@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # IAM of AWS is eventually consistent, and nothing tells when a trust policy has arrived.
 _AWS_SETTLES_SECONDS = 15.0
+_FINISHES_SECONDS = 30.0
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Fixtures:
     wholes: Undo
     is_aws: bool
     _made: dict[str, asyncio.Task[str]] = field(default_factory=dict)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def have(self, fixture: Fixture) -> str:
         """Make `fixture`, unless it is made; returns '', or what is missing."""
@@ -45,12 +48,19 @@ class Fixtures:
             task = self._made[fixture.key] = asyncio.get_running_loop().create_task(self._make(fixture))
         return await asyncio.shield(task)
 
+    async def finish(self) -> None:
+        """Wait for what is being made, so that it is known and can be removed."""
+        self._ending.set()
+        if self._made:
+            await asyncio.wait(self._made.values(), timeout=_FINISHES_SECONDS)
+
     async def _make(self, fixture: Fixture) -> str:
         name = f"sts-conformance-{self.run}-{fixture.key}"
         make = self._role if fixture.key.startswith("role-") else self._user
         failed = await make(fixture, name)
         if not failed and self.is_aws:
-            await asyncio.sleep(_AWS_SETTLES_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _AWS_SETTLES_SECONDS)
         return failed
 
     async def _role(self, fixture: Fixture, name: str) -> str:

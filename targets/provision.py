@@ -116,6 +116,7 @@ class Provisioner:
 
     async def clean_up(self) -> list[str]:
         """Remove what was made, a user after what belongs to it; returns what could not be removed."""
+        await self._fixtures_made.finish()
         undone: list[Exchange] = []
         for steps in (self._undo_parts, self._undo_wholes):
             undone += await asyncio.gather(*(step() for step in steps))

@@ -494,7 +494,7 @@ def test_no_secret_is_printed(hostile: Start) -> None:
         (["--target=http://127.0.0.1:1", "--older-than=1e3"], "argument --older-than: '1e3' is no number .*"),
         (["--target=http://127.0.0.1:1", "--rem"], "unrecognized arguments: --rem"),
         (["--target=http://127.0.0.1:1"], "http://127.0.0.1:1: .*connection refused; expected an IAM .*"),
-        (["--target=http://a..b"], r"http://a\.\.b: found no host of that name; .*"),
+        (["--target=http://a..b"], r"http://a\.\.b: ListUsers: no connection: .*"),
         (["--target=http://\x1b[2J\n"], r"--target: .*\\x1b\[2J.*"),
         (["--target=none.yaml"], "--target: none.yaml: no such file"),
     ],
