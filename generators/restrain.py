@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from generators.plain import DENY_ALL
 
 if TYPE_CHECKING:
-    from generators.case import Case
+    from generators.case import Case, Step
 
 _POLICY = frozenset(
     {"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken"}
@@ -23,4 +23,10 @@ def restrained(case: Case) -> Case:
         request = request.with_parameters(("Policy", DENY_ALL))
     if request.operation in _DURATION and "DurationSeconds" not in names | case.pinned:
         request = request.with_parameters(("DurationSeconds", "900"))
-    return replace(case, request=request)
+    setup = tuple(replace(step, request=restrained(step_as_case(case, step)).request) for step in case.setup)
+    return replace(case, request=request, setup=setup)
+
+
+def step_as_case(case: Case, step: Step) -> Case:
+    """Return the call of a step that `case` rests on: the session that it hands out must keep its rights."""
+    return replace(case, request=step.request, setup=(), client="wire", pinned=frozenset({"Policy"}))

@@ -65,7 +65,7 @@ class _Scenario:
             evidence=step.evidence,
             fixtures=tuple(self.fixtures.values()),
             setup=self._setup(request),
-            pinned=frozenset({"Policy", "DurationSeconds", *(name.split(".")[0] for name in step.with_)}),
+            pinned=frozenset(name.split(".")[0] for name in step.with_),
         )
         if step.expect == "success":
             self.granted = case_id

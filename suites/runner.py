@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from generators.answer import local_name
 from generators.expectation import Judgement, describe, is_granted, shorten
-from generators.restrain import restrained
+from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
 from reports.model import Exchange as ExchangeRecord
@@ -207,8 +207,7 @@ class Runner:
 
     async def _keep(self, order: int, case: Case, step: Step) -> str:
         """Send a step and remember the credentials that it hands out; returns why there are none."""
-        call = replace(case, request=step.request, client="wire")
-        exchange = await self._exchange(order, call, attempt=0)
+        exchange = await self._exchange(order, step_as_case(case, step), attempt=0)
         answer = exchange.answer
         parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
         if not all(parts):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from targets.fixtures import create_role, document
 from targets.identity.openid import OpenIdIssuer, Token
 from targets.identity.saml import Assertion, SamlIssuer
 from targets.wire import Prepared
@@ -32,7 +33,6 @@ class Federation:
     """A SAML provider and an OpenID Connect provider, each with a role that trusts it."""
 
     run: str  # what the names of this run end with
-    path: str
     estate: Estate
     iam: IamCall
     undo: list[Callable[[], Awaitable[Exchange]]]
@@ -51,7 +51,7 @@ class Federation:
     async def _saml(self) -> None:
         name = f"sts-conformance-{self.run}"
         made = await self.iam("CreateSAMLProvider", Name=name, SAMLMetadataDocument=self.saml.metadata())
-        provider = _text(made, "CreateSAMLProviderResult/SAMLProviderArn")
+        provider = made.text_at("CreateSAMLProviderResult/SAMLProviderArn")
         if not provider:
             return
         self.undo.append(lambda: self.iam("DeleteSAMLProvider", SAMLProviderArn=provider))
@@ -75,7 +75,7 @@ class Federation:
                 "ThumbprintList.member.1": self.openid.thumbprint,
             },
         )
-        provider = _text(made, "CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn")
+        provider = made.text_at("CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn")
         if not provider:
             return
         self.undo.append(
@@ -89,24 +89,10 @@ class Federation:
         self.estate.has.add("openid-connect-provider")
 
     async def _role(self, name: str, provider: str, action: str) -> str:
-        trust = {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Federated": provider},
-                    "Action": [action, "sts:TagSession", "sts:SetSourceIdentity"],
-                }
-            ],
-        }
-        made = await self.iam(
-            "CreateRole",
-            RoleName=name,
-            Path=self.path,
-            AssumeRolePolicyDocument=json.dumps(trust, separators=(",", ":")),
-            MaxSessionDuration="43200",
-        )
-        arn = _text(made, "CreateRoleResult/Role/Arn")
+        actions = [action, "sts:TagSession", "sts:SetSourceIdentity"]
+        trust = document({"Effect": "Allow", "Principal": {"Federated": provider}, "Action": actions})
+        made = await create_role(self.iam, name, trust)
+        arn = made.text_at("CreateRoleResult/Role/Arn")
         if arn:
             self.undo.append(lambda: self.iam("DeleteRole", RoleName=name))
         return arn
@@ -114,7 +100,7 @@ class Federation:
     async def outbound(self) -> None:
         """Let the account vend web identity tokens."""
         switched = await self.iam("EnableOutboundWebIdentityFederation")
-        if switched.answer is not None and switched.answer.status == 200:  # noqa: PLR2004 - success
+        if switched.granted:
             self.undo.append(lambda: self.iam("DisableOutboundWebIdentityFederation"))
             self.estate.has.add("outbound-federation")
 
@@ -124,11 +110,7 @@ async def take_fixtures(estate: Estate, client: Client) -> None:
     target = f"/_reference/fixtures?role-arn={estate.values['role-arn']}"
     headers = (("Host", client.endpoint.authority), ("Content-Length", "0"))
     exchange = await client.send(Prepared("POST", target, headers, b"", datetime.now(UTC)))
-    if exchange.answer is None or exchange.answer.status != 200:  # noqa: PLR2004 - success
+    if exchange.answer is None or not exchange.granted:
         return
     estate.values |= json.loads(exchange.answer.body)
     estate.has |= {"encoded-message", "trade-in-token", "organization-management-account"}
-
-
-def _text(exchange: Exchange, path: str) -> str:
-    return (exchange.answer.text_at(path) or "") if exchange.answer is not None else ""

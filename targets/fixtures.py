@@ -20,9 +20,24 @@ if TYPE_CHECKING:
 
     Undo = list[Callable[[], Awaitable[Exchange]]]
 
+PATH = "/sts-conformance/"  # in IAM, of what a run makes
 # IAM of AWS is eventually consistent, and nothing tells when a trust policy has arrived.
 _AWS_SETTLES_SECONDS = 15.0
 _FINISHES_SECONDS = 30.0
+
+
+async def create_role(
+    iam: Callable[..., Awaitable[Exchange]], name: str, trust: str, *, seconds: int = 43200, **more: str
+) -> Exchange:
+    """Make a role whose sessions may last `seconds`, twelve hours unless told otherwise."""
+    return await iam(
+        "CreateRole",
+        RoleName=name,
+        Path=PATH,
+        AssumeRolePolicyDocument=trust,
+        MaxSessionDuration=str(seconds),
+        **more,
+    )
 
 
 @dataclass
@@ -30,7 +45,6 @@ class Fixtures:
     """Makes fixtures, and remembers for each how to undo it."""
 
     run: str
-    path: str
     estate: Estate
     iam: Callable[..., Awaitable[Exchange]]
     words: Callable[[Exchange], str]
@@ -69,15 +83,9 @@ class Fixtures:
             if trusted not in principals:
                 earlier = self._made.get(trusted)
                 return (await earlier if earlier else "") or f"needs the ARN of a {trusted}, which is not known"
-        made = await self.iam(
-            "CreateRole",
-            RoleName=name,
-            Path=self.path,
-            AssumeRolePolicyDocument=self._trust(fixture),
-            MaxSessionDuration=str(fixture.max_session_seconds),
-            **_tags(fixture),
-        )
-        arn = _text(made, "CreateRoleResult/Role/Arn")
+        trust, seconds = self._trust(fixture), fixture.max_session_seconds
+        made = await create_role(self.iam, name, trust, seconds=seconds, **_tags(fixture))
+        arn = made.text_at("CreateRoleResult/Role/Arn")
         if not arn:
             return f"needs a role of its own: CreateRole was answered {self.words(made)}"
         self.wholes.append(lambda: self.iam("DeleteRole", RoleName=name))
@@ -85,15 +93,15 @@ class Fixtures:
         return await self._policy(fixture, "Role", name)
 
     async def _user(self, fixture: Fixture, name: str) -> str:
-        made = await self.iam("CreateUser", UserName=name, Path=self.path, **_tags(fixture))
-        arn = _text(made, "CreateUserResult/User/Arn")
+        made = await self.iam("CreateUser", UserName=name, Path=PATH, **_tags(fixture))
+        arn = made.text_at("CreateUserResult/User/Arn")
         if not arn:
             return f"needs a user of its own: CreateUser was answered {self.words(made)}"
         self.wholes.append(lambda: self.iam("DeleteUser", UserName=name))
         self.estate.values[fixture.key] = arn
         key = await self.iam("CreateAccessKey", UserName=name)
         key_id, secret = (
-            _text(key, f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
+            key.text_at(f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
         )
         if not key_id or not secret:
             return f"needs a user with keys of its own: CreateAccessKey was answered {self.words(key)}"
@@ -112,8 +120,8 @@ class Fixtures:
         if not statements:
             return ""
         named = {f"{kind}Name": name, "PolicyName": "own"}
-        put = await self.iam(f"Put{kind}Policy", **named, PolicyDocument=_document(statements))
-        if put.answer is None or put.answer.status != 200:  # noqa: PLR2004 - success
+        put = await self.iam(f"Put{kind}Policy", **named, PolicyDocument=document(*statements))
+        if not put.granted:
             return f"needs a policy: Put{kind}Policy was answered {self.words(put)}"
         self.parts.append(lambda: self.iam(f"Delete{kind}Policy", **named))
         return ""
@@ -134,11 +142,12 @@ class Fixtures:
         }
         if fixture.when != "{}":
             statement["Condition"] = json.loads(fixture.when)
-        return _document([statement])
+        return document(statement)
 
 
-def _document(statements: list[dict[str, Any]]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+def document(*statements: dict[str, Any]) -> str:
+    """Return a policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
 
 
 def _tags(fixture: Fixture) -> dict[str, str]:
@@ -147,7 +156,3 @@ def _tags(fixture: Fixture) -> dict[str, str]:
         for number, (key, value) in enumerate(fixture.tags, 1)
         for name, text in ((f"Tags.member.{number}.Key", key), (f"Tags.member.{number}.Value", value))
     }
-
-
-def _text(exchange: Exchange, path: str) -> str:
-    return (exchange.answer.text_at(path) or "") if exchange.answer is not None else ""

@@ -35,6 +35,15 @@ class Exchange:
     seconds: float = 0.0
     problem: str = ""  # what the SDK could not do with the answer
 
+    @property
+    def granted(self) -> bool:
+        """Whether it was answered with status 200."""
+        return self.answer is not None and self.answer.status == 200  # noqa: PLR2004 - success
+
+    def text_at(self, path: str) -> str:
+        """Return the text of the answer's element at `path`, '' if there is none."""
+        return (self.answer.text_at(path) or "") if self.answer is not None else ""
+
 
 class _Broken(Exception):  # noqa: N818 - a turn of events, not an error of the program
     """The connection gave no whole answer; `nothing_came` tells whether not a byte of one had."""

@@ -23,7 +23,7 @@ from specs.contract import load
 from specs.model import Level
 from targets.credentials import Credentials, Redactor
 from targets.federation import Federation, take_fixtures
-from targets.fixtures import Fixtures
+from targets.fixtures import PATH, Fixtures, create_role, document
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from targets.target import Target
 
 IAM_VERSION = "2010-05-08"
-PATH = "/sts-conformance/"
-EXTERNAL_ID = "conformance"  # what the role demands that demands one; the contract's cases name it
 _AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
 _NO_SUCH_ACTION = "StsConformanceNoSuchAction"
 
@@ -89,7 +87,7 @@ class Provisioner:
         self._federation: Federation | None = None
         self.estate = Estate()
         self._fixtures_made = Fixtures(
-            self._run, PATH, self.estate, self._iam_call, self._words, redactor,
+            self._run, self.estate, self._iam_call, self._words, redactor,
             self._undo_parts, self._undo_wholes, is_aws=target.endpoint.is_aws,
         )  # fmt: skip
 
@@ -123,11 +121,11 @@ class Provisioner:
             steps.clear()
         if self._federation is not None:
             self._federation.close()
-        return [self._words(exchange) for exchange in undone if not _granted(exchange)]
+        return [self._words(exchange) for exchange in undone if not exchange.granted]
 
     async def _fixtures(self) -> None:
         """Have identity providers, and what only a reference hands out."""
-        self._federation = Federation(self._run, PATH, self.estate, self._iam_call, self._undo_parts)
+        self._federation = Federation(self._run, self.estate, self._iam_call, self._undo_parts)
         await self._federation.make()
         await self._federation.outbound()
         await take_fixtures(self.estate, self._client)
@@ -224,20 +222,20 @@ class Provisioner:
     async def _make_user(self) -> None:
         name = f"sts-conformance-{self._run}"
         made = await self._iam_call("CreateUser", UserName=name)
-        if not _granted(made):
+        if not made.granted:
             self._miss("user", f"needs an IAM user: CreateUser was answered {self._words(made)}")
             return
         self._undo_wholes.append(lambda: self._iam_call("DeleteUser", UserName=name))
-        arn = _text(made, "CreateUserResult/User/Arn")
+        arn = made.text_at("CreateUserResult/User/Arn")
         document = _policy("Allow", "sts:*")
         allowed, key = await asyncio.gather(
             self._iam_call("PutUserPolicy", UserName=name, PolicyName="sts", PolicyDocument=document),
             self._iam_call("CreateAccessKey", UserName=name),
         )
-        if _granted(allowed):
+        if allowed.granted:
             self._undo_parts.append(lambda: self._iam_call("DeleteUserPolicy", UserName=name, PolicyName="sts"))
         key_id, secret = (
-            _text(key, f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
+            key.text_at(f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
         )
         if not key_id or not secret:
             self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {self._words(key)}")
@@ -251,7 +249,7 @@ class Provisioner:
 
     async def _works_as_user(self) -> bool:
         exchange = await self._sts(plain(load(), "GetCallerIdentity"), self._caller())
-        return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+        return exchange.granted
 
     async def _role(self) -> None:
         estate, target = self.estate, self._target
@@ -272,47 +270,27 @@ class Provisioner:
         values = self.estate.values
         named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
         trusted = [f"arn:aws:iam::{values['account']}:root", *named]
-        roles = (
-            ("role", "role-arn", {"AWS": trusted}, None),
-            ("role-trusting-others", "others-role-arn", {"Service": "ec2.amazonaws.com"}, None),
-            ("role-with-external-id", "external-id-role-arn", {"AWS": trusted}, EXTERNAL_ID),
+        trust = document(
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": trusted},
+                "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
+            }
         )
-        await asyncio.gather(*(self._make_role_trusting(*role) for role in roles))
-        if "role" in self.estate.has:
-            self.estate.has |= {"role-12-hours", "role-with-path"}
-            await self._settled(self._role_works)
-
-    async def _make_role_trusting(
-        self, need: str, value: str, principal: dict[str, Any], external_id: str | None
-    ) -> None:
-        name = f"sts-conformance-{self._run}" + need.removeprefix("role")
-        statement: dict[str, Any] = {
-            "Effect": "Allow",
-            "Principal": principal,
-            "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity", "sts:SetContext"],
-        }
-        if external_id is not None:
-            statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
-        made = await self._iam_call(
-            "CreateRole",
-            RoleName=name,
-            Path=PATH,
-            AssumeRolePolicyDocument=json.dumps(
-                {"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":")
-            ),
-            MaxSessionDuration="43200",
-        )
-        arn = _text(made, "CreateRoleResult/Role/Arn")
+        name = f"sts-conformance-{self._run}"
+        made = await create_role(self._iam_call, name, trust)
+        arn = made.text_at("CreateRoleResult/Role/Arn")
         if not arn:
-            self._miss(need, f"needs a {need.replace('-', ' ')}: CreateRole was answered {self._words(made)}")
+            self._miss("role", f"needs a role: CreateRole was answered {self._words(made)}")
             return
         self._undo_parts.append(lambda: self._iam_call("DeleteRole", RoleName=name))
-        self.estate.values[value] = arn
-        self.estate.has.add(need)
+        values["role-arn"] = arn
+        self.estate.has |= {"role", "role-12-hours", "role-with-path"}
+        await self._settled(self._role_works)
 
     async def _role_works(self) -> bool:
         exchange = await self._sts(_restrained(plain(load(), "AssumeRole")), self._caller())
-        return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
+        return exchange.granted
 
     async def _policies(self) -> None:
         """Have managed policies to name: AWS's own on AWS, made ones elsewhere."""
@@ -322,7 +300,7 @@ class Provisioner:
                 self._miss("managed-policies", "needs managed policies: let them be made")
                 return
             made = await asyncio.gather(*(self._make_policy(n) for n in range(1, len(arns) + 1)))
-            arns = [_text(exchange, "CreatePolicyResult/Policy/Arn") for exchange in made]
+            arns = [exchange.text_at("CreatePolicyResult/Policy/Arn") for exchange in made]
             if not all(arns):
                 refused = next(e for e, arn in zip(made, arns, strict=True) if not arn)
                 why = self._words(refused)
@@ -337,7 +315,7 @@ class Provisioner:
             Path=PATH,
             PolicyDocument=_policy("Deny", "*"),
         )
-        arn = _text(made, "CreatePolicyResult/Policy/Arn")
+        arn = made.text_at("CreatePolicyResult/Policy/Arn")
         if arn:
             self._undo_parts.append(lambda: self._iam_call("DeletePolicy", PolicyArn=arn))
         return made
@@ -372,7 +350,7 @@ class Provisioner:
             request = _restrained(request)
         exchange = await self._sts(request, self._caller())
         parts = [
-            _text(exchange, f"{result}/Credentials/{part}")
+            exchange.text_at(f"{result}/Credentials/{part}")
             for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")
         ]
         if not all(parts):
@@ -384,7 +362,7 @@ class Provisioner:
         estate.callers[need] = Credentials(key_id, secret, token)
         estate.has.add(need)
         if need == "session":
-            estate.values["session-arn"] = _text(exchange, f"{result}/AssumedRoleUser/Arn")
+            estate.values["session-arn"] = exchange.text_at(f"{result}/AssumedRoleUser/Arn")
             estate.values["session-access-key-id"] = key_id
 
     def _bad_callers(self) -> None:
@@ -456,16 +434,5 @@ def _fingerprint(answer: Answer, action: str) -> tuple[int, str, str]:
     return answer.status, answer.error_code or answer.foreign_code() or "", body
 
 
-def _granted(exchange: Exchange) -> bool:
-    return exchange.answer is not None and exchange.answer.status == 200  # noqa: PLR2004 - success
-
-
-def _text(exchange: Exchange, path: str) -> str:
-    return (exchange.answer.text_at(path) or "") if exchange.answer is not None else ""
-
-
 def _policy(effect: str, action: str) -> str:
-    statement = {"Effect": effect, "Action": action, "Resource": "*"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
-
-
+    return document({"Effect": effect, "Action": action, "Resource": "*"})

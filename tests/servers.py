@@ -444,6 +444,8 @@ class Run:
         self._begun = time.monotonic()
         keeping = ["-p", "no:cacheprovider"] if cache is None else ["-o", f"cache_dir={cache}"]
         pytest = ["-m", "pytest"] if script is None else [str(script)]
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and children inherit that
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         command = [sys.executable, *pytest, *keeping, f"--report={report}", *arguments]
         self.process = subprocess.Popen(
             command,

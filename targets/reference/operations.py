@@ -382,8 +382,9 @@ class Operations:
             raise Refused(
                 "session-duration-escalation", "The requested token duration would extend the current session."
             )
+        issuer = self._iam.outbound_issuer(account)
         token = self._outbound.token(
-            caller.principal, values["Audience"], values["SigningAlgorithm"], tags, self._now(), expires
+            issuer, caller.principal, values["Audience"], values["SigningAlgorithm"], tags, self._now(), expires
         )
         return {"WebIdentityToken": token, "Expiration": expires}
 

@@ -32,6 +32,7 @@ class Outbound:
 
     def token(
         self,
+        issuer: str,
         principal: Principal,
         audience: list[str],
         algorithm: str,
@@ -48,7 +49,7 @@ class Outbound:
                 "constraint: Member must satisfy enum value set: [ES384, RS256]",
             )
         claims = {
-            "iss": "https://reference.tokens.sts.global.api.aws",
+            "iss": issuer,
             "sub": principal.arn,
             "aud": audience,
             "iat": int(now.timestamp()),

@@ -107,7 +107,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Write:
         (HEAD + KEPT + GRANTED.replace(", expect: success", ""), 8, "a case, and nothing else, tells what to expect"),
         (HEAD + KEPT.replace("keep: chained", "keep: chained, expect: success"), 7, "a case, and nothing else"),
         (HEAD + KEPT.replace("call:", "cal:"), 7, "cal"),
-        (HEAD.replace("made-up", "trust.principal") + KEPT + GRANTED, 2, "found the rule id"),
+        (HEAD.replace("made-up", "role-arn.form") + KEPT + GRANTED, 2, "found the rule id"),
         (HEAD.replace("allows: ['sts:*']", "max-session-duration: 60") + KEPT, 5, "max-session-duration"),
     ],
 )  # fmt: skip

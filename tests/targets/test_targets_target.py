@@ -317,8 +317,7 @@ def test_what_stays_unrestrained_is_about_policies() -> None:
     free = [
         case.id
         for case in map(restrained, everything.cases())
-        if case.theme != "scenario"  # whose sessions are made to have rights, and to be tried
-        and case.request.operation in MINTING
+        if case.request.operation in MINTING
         and case.expectation.outcome != "refusal"
         and "Deny" not in (names(case).get("Policy") or "")
         and not any(name.startswith("PolicyArns.member.") for name in names(case))
@@ -329,5 +328,16 @@ def test_what_stays_unrestrained_is_about_policies() -> None:
 def test_a_restrained_case_is_the_same_case() -> None:
     for case in everything.cases():
         other = restrained(case)
-        assert replace(other, request=case.request) == case
-        assert replace(other.request, parameters=()) == replace(case.request, parameters=())
+        assert replace(other, request=case.request, setup=case.setup) == case
+        assert [step.keep for step in other.setup] == [step.keep for step in case.setup]
+        before = (case.request, *(step.request for step in case.setup))
+        after = (other.request, *(step.request for step in other.setup))
+        for one, two in zip(before, after, strict=True):
+            assert replace(two, parameters=()) == replace(one, parameters=())
+
+
+def test_sessions_that_go_on_calling_end_soon() -> None:
+    steps = [step for case in everything.cases() for step in restrained(case).setup]
+    assert steps
+    for step in steps:
+        assert dict(step.request.parameters)["DurationSeconds"] == "900"
