@@ -55,21 +55,39 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Fixture:
-    """A role or a user that a scenario needs made, once a run however many scenarios need the like."""
+    """What a case needs made through IAM, once a run however many cases need the like.
+
+    Texts hold ${...}: keys of other fixtures stand for their ARNs, and those are made before.
+    """
 
     key: str  # tells it from all that are not alike: 'role-1f3870be', 'user-...'; its ARN is the value of that name
-    trusts: tuple[str, ...] = ()  # of roles: 'account', 'user', keys of other fixtures
-    when: str = "{}"  # of roles: the condition of the trust policy, JSON
-    grants: tuple[str, ...] = ()  # of roles: what the trust policy grants
-    allows: tuple[str, ...] = ()
-    denies: tuple[str, ...] = ()
+    kind: str  # 'role', 'user', 'policy', 'saml' or 'openid': identity providers
+    account: str = "first"  # or 'second'
+    trust: str = ""  # of roles: the trust policy, JSON
+    policy: str = ""  # of roles and users: their own policy, '' for none; of managed policies: the document; JSON
     tags: tuple[tuple[str, str], ...] = ()
-    max_session_seconds: int = 3600
+    max_session_seconds: int = 3600  # of roles
+    keys: str = "active"  # of users: their access key; or 'inactive', 'deleted'
+    mfa: bool = False  # of users: have an MFA device
+    audiences: tuple[str, ...] = ()  # of OpenID Connect providers
+    reachable: bool = True  # of OpenID Connect providers: their keys can be fetched
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A token of an identity provider, signed anew for each request that holds it."""
+
+    name: str  # the value that it becomes: 'token-1f3870be'
+    issuer: str  # key of the provider's fixture
+    says: str  # what it says, JSON: fields of AssertionSpec or TokenSpec; with ${...}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call that must be granted before a case is sent; what it hands out becomes the caller `keep`."""
+    """A call that must be granted before a case is sent.
+
+    The credentials that it hands out become the caller `keep`; `${keep.PATH}` is the text at a path of its answer.
+    """
 
     request: Request
     keep: str
@@ -92,6 +110,8 @@ class Case:
     client: str = "wire"  # or 'boto3'
     fixtures: tuple[Fixture, ...] = ()  # in the order in which they can be made
     setup: tuple[Step, ...] = ()  # in the order in which they are sent
+    recipes: tuple[Recipe, ...] = ()  # of the tokens in its own request and in those of its setup
+    after: int = 0  # seconds that must have passed since the last of its setup
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
 
     @property

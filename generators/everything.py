@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from generators import constraints, messages, responses, scenarios, written
 from generators.expectation import Expectation
+from generators.federated import provided
 from specs.contract import ROOT, load, place_of
 from specs.loader import SpecError
 from specs.model import CheckSpec
@@ -39,7 +40,7 @@ def generate(contract: Contract) -> list[Case]:
         *responses.cases(contract),
         *scenarios.cases(contract),
     ]
-    found = [_evidenced(case) for case in found]
+    found = [provided(_evidenced(case)) for case in found]
     _check(contract, found)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A session's end may be this far from request time + duration: clocks, rounding, a slow link. Seconds.
 LIFETIME_TOLERANCE = 60.0
+# A value of the run, or a part of one. What stands for something in IAM policies has a colon, and is none.
+_PLACEHOLDER = r"\$\{([a-z0-9-]+(?:\.[A-Za-z0-9/-]+)?)\}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +192,41 @@ def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, st
     element = answer.at(check.at)
     if element is None or check.absent:
         return _presence_complaint(check, present=element is not None)
-    text = element.text or ""
     if check.order:
         return _order_complaint(check, [local_name(child) for child in element])
+    text = element.text or ""
+    if check.json_at is None:
+        return _value_complaint(check, check.at, text, answer, values, sent_at)
+    found = _in_json(text, check.json_at)
+    if found is None:
+        return f"{check.at} has no {check.json_at}"
+    return _value_complaint(check, f"{check.at}, {check.json_at},", found, answer, values, sent_at)
+
+
+def _value_complaint(
+    check: CheckSpec, what: str, text: str, answer: Answer, values: Mapping[str, str], sent_at: datetime
+) -> str:
     if check.lifetime_seconds is not None:
-        return _lifetime_complaint(check.at, text, check.lifetime_seconds, sent_at)
+        return _lifetime_complaint(what, text, check.lifetime_seconds, sent_at)
     if check.same_as_header is not None and text != answer.header(check.same_as_header):
-        return f"{check.at} is not what the header {check.same_as_header} says"
+        return f"{what} is not what the header {check.same_as_header} says"
+    if check.differs is not None and text == fill(check.differs, values):
+        return f"{what} is the same again"
     pattern = fill(check.matches, values, escape=True) if check.matches is not None else None
-    return _length_complaint(check, text) or _text_complaint(check.at, text, pattern)
+    return _length_complaint(check, text) or _text_complaint(what, text, pattern)
+
+
+def _in_json(text: str, path: str) -> str | None:
+    """Return what stands at `path` in a JSON text: a string as it is, anything else as JSON; None if nothing does."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    for key in path.split("/"):
+        if not isinstance(found, dict) or key not in found:
+            return None
+        found = found[key]
+    return found if isinstance(found, str) else json.dumps(found)
 
 
 def _presence_complaint(check: CheckSpec, *, present: bool) -> str:
@@ -251,13 +280,13 @@ def fill(text: str, values: Mapping[str, str], *, escape: bool = False) -> str:
     if "${" not in text:
         return text
     return re.sub(
-        r"\$\{([a-z0-9-]+)\}", lambda m: re.escape(values[m[1]]) if escape else values[m[1]], text
+        _PLACEHOLDER, lambda m: re.escape(values[m[1]]) if escape else values[m[1]], text
     )
 
 
 def placeholders(text: str) -> frozenset[str]:
     """Names of the values of the run that `text` asks for."""
-    return frozenset(re.findall(r"\$\{([a-z0-9-]+)\}", text)) if "${" in text else frozenset()
+    return frozenset(re.findall(_PLACEHOLDER, text)) if "${" in text else frozenset()
 
 
 @lru_cache(maxsize=4096)

@@ -29,4 +29,4 @@ def restrained(case: Case) -> Case:
 
 def step_as_case(case: Case, step: Step) -> Case:
     """Return the call of a step that `case` rests on: the session that it hands out must keep its rights."""
-    return replace(case, request=step.request, setup=(), client="wire", pinned=frozenset({"Policy"}))
+    return replace(case, request=step.request, setup=(), after=0, client="wire", pinned=frozenset({"Policy"}))

@@ -130,5 +130,6 @@ def needed_values(case: Case) -> frozenset[str]:
     """Names of the values of the run that a case cannot do without."""
     requests = (*(step.request for step in case.setup), case.request)
     texts = [value for request in requests for _, value in request.parameters if value]
-    texts += [check.matches for check in case.expectation.checks if check.matches]
+    texts += [text for check in case.expectation.checks for text in (check.matches, check.differs) if text]
+    texts += [recipe.says for recipe in case.recipes]
     return frozenset().union(*(placeholders(text) for text in texts))

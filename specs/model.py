@@ -195,6 +195,10 @@ class CheckSpec(Doc):
     min_length: int | None = None
     max_length: int | None = None
     lifetime_seconds: int | None = Field(default=None, description="The timestamp at `at`, from now")
+    differs: str | None = Field(default=None, description="The text is another than this; ${...} as in matches")
+    json_at: str | None = Field(
+        default=None, description="A path into the text, which is JSON: keys and slashes; what stands there counts"
+    )
     same_as_header: str | None = Field(
         default=None, description="The text at `at` equals this header's value"
     )
@@ -275,52 +279,158 @@ class DataTypesFile(Doc):
 
 
 FixtureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Conditions = dict[str, dict[str, str | tuple[str, ...]]]  # operator, key, value or values
 
 
-class RoleFixture(Doc):
-    """A role that a scenario needs."""
+class PermissionSpec(Doc):
+    """Actions that a policy allows or denies."""
+
+    do: tuple[Text, ...]
+    on: tuple[Text, ...] = Field(default=("*",), description="Resources; $name is the ARN of a role given before")
+    when: Conditions = Field(default_factory=dict, description="Conditions: operator, key, value")
+
+
+class PolicySpec(Doc):
+    """A policy document, as what it allows and denies: actions on everything, or permissions."""
+
+    allows: tuple[Text | PermissionSpec, ...] = ()
+    denies: tuple[Text | PermissionSpec, ...] = ()
+
+
+class PolicyFixture(PolicySpec):
+    """A managed policy."""
+
+    account: Literal["first", "second"] = "first"
+
+
+class RoleFixture(PolicySpec):
+    """A role that a scenario needs, with its own policy."""
 
     trusts: tuple[str, ...] = Field(
-        default=("account",), description="Who may assume it: account, user, or names of roles and users given"
+        default=("account",),
+        description="Who may assume it: account, second-account, user, or names of what is given before",
     )
-    when: dict[str, dict[str, str]] = Field(
-        default_factory=dict, description="Conditions of the trust policy: operator, key, value"
+    when: Conditions = Field(default_factory=dict, description="Conditions of the trust policy: operator, key, value")
+    grants: tuple[Text, ...] = Field(
+        default=(), description="What the trust policy grants; default: to assume, to tag, to set a source identity"
     )
-    grants: tuple[Literal["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], ...] = Field(
-        default=("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"),
-        description="What the trust policy grants",
-    )
-    allows: tuple[Text, ...] = Field(default=(), description="Actions that its own policy allows, on everything")
     max_session_duration: int = Field(default=3600, ge=3600, le=43200, description="Seconds")
     tags: dict[str, str] = Field(default_factory=dict)
+    account: Literal["first", "second"] = "first"
 
 
-class UserFixture(Doc):
-    """A user with keys that a scenario needs."""
+class UserFixture(PolicySpec):
+    """A user with keys that a scenario needs, with its own policy."""
 
-    allows: tuple[Text, ...] = Field(default=(), description="Actions that its own policy allows, on everything")
-    denies: tuple[Text, ...] = Field(default=(), description="Actions that its own policy denies, on everything")
     tags: dict[str, str] = Field(default_factory=dict)
+    account: Literal["first", "second"] = "first"
+    mfa: bool = Field(default=False, description="Has an MFA device, whose codes are good once")
+    keys: Literal["active", "inactive", "deleted"] = "active"
+
+
+class SamlFixture(Doc):
+    """A SAML identity provider, registered with the account."""
+
+
+class OpenIdFixture(Doc):
+    """An OpenID Connect provider, registered with the account."""
+
+    audiences: tuple[Text, ...] = Field(default=("sts-conformance",), description="Client ids that are registered")
+    reachable: bool = Field(default=True, description="Whether its keys can be fetched")
 
 
 class GivenSpec(Doc):
     """What a scenario needs made; names are its own."""
 
-    roles: dict[FixtureName, RoleFixture] = Field(default_factory=dict)
+    saml: dict[FixtureName, SamlFixture] = Field(default_factory=dict)
+    openid: dict[FixtureName, OpenIdFixture] = Field(default_factory=dict)
+    policies: dict[FixtureName, PolicyFixture] = Field(default_factory=dict)
     users: dict[FixtureName, UserFixture] = Field(default_factory=dict)
+    roles: dict[FixtureName, RoleFixture] = Field(default_factory=dict)
+
+
+SpoiltAssertion = Literal[
+    "unsigned", "foreign-key", "tampered", "empty-signature", "sha1", "sha1-digest", "not-base64", "not-xml",
+    "not-saml", "no-assertion", "no-issuer", "two-assertions", "commented", "doctype", "entities",
+    "external-entity", "nested", "xsw1", "xsw2", "xsw3", "xsw4", "xsw5", "xsw6", "xsw7", "xsw8", "same-id",
+]  # fmt: skip
+SpoiltToken = Literal[
+    "not-jwt", "truncated", "unsigned", "alg-none", "alg-none-disguised", "hmac", "foreign-key", "embedded-key",
+    "unknown-key-id", "tampered", "unknown-critical",
+]  # fmt: skip
+
+
+class AssertionSpec(Doc):
+    """A SAML assertion, good unless told otherwise; null leaves a part out. Times are seconds."""
+
+    from_: str = Field(alias="from", description="$name of a SAML provider given")
+    role: str | None = Field(default=None, description="$name or ARN; default: the RoleArn of the call")
+    provider: str | None = Field(default=None, description="$name or ARN; default: the PrincipalArn of the call")
+    subject: str | None = None
+    subject_format: str | None = None
+    session_name: str | None = None
+    session_seconds: int | str | None = Field(default=None, description="SessionDuration")
+    session_end: int | None = Field(default=None, description="SessionNotOnOrAfter, from now")
+    source_identity: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    recipient: str | None = None
+    audience: str | None = None
+    issuer: str | None = None
+    status: str | None = None
+    method: str | None = None
+    confirmations: int = 1
+    issued: int = Field(default=0, description="From now")
+    begins: int | None = Field(default=None, description="NotBefore, after issued")
+    ends: int | None = Field(default=None, description="NotOnOrAfter, after issued")
+    confirmed: int | None = Field(default=None, description="Of the SubjectConfirmation, after issued")
+    signed: Literal["response", "assertion", "both"] = "assertion"
+    spoilt: SpoiltAssertion | None = None
+
+
+class TokenSpec(Doc):
+    """An OpenID Connect token, good unless told otherwise. Times are seconds."""
+
+    from_: str = Field(alias="from", description="$name of an OpenID Connect provider given")
+    subject: str = "sts-conformance"
+    audience: str | tuple[str, ...] = "sts-conformance"
+    issuer: str | None = Field(default=None, description="default: the provider's")
+    issued: int = Field(default=0, description="From now")
+    lasts: int = Field(default=900, description="exp, after issued")
+    begins: int | None = Field(default=None, description="nbf, after issued")
+    methods: tuple[str, ...] = Field(default=(), description="amr")
+    source_identity: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    transitive: tuple[str, ...] = ()
+    without: tuple[Literal["iss", "sub", "aud", "iat", "exp"], ...] = Field(default=(), description="Claims left out")
+    more: dict[str, str | int | bool | tuple[str, ...]] = Field(default_factory=dict, description="Further claims")
+    algorithm: Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"] = "RS256"
+    key_id: bool = Field(default=True, description="Whether the header names the key")
+    spoilt: SpoiltToken | None = None
 
 
 class StepSpec(Doc):
-    """A call of a scenario. With `keep` it must be granted, and others may call with what it hands out."""
+    """A call of a scenario. With `keep` it must be granted, and others may build on what it hands out.
+
+    `$name` is the ARN of what is given, or the credentials of what was kept; `$name.part` is a part of it.
+    """
 
     call: str
-    as_: str = Field(default="user", alias="as", description="user, or $name of a user given or of something kept")
-    with_: dict[str, str | StrictInt] = Field(
-        default_factory=dict, alias="with", description="Members; $name is the ARN of a role given"
+    as_: str = Field(
+        default="user", alias="as", description="user, root, or $name of a user given or of something kept"
     )
+    with_: dict[str, str | StrictInt] = Field(default_factory=dict, alias="with", description="Members")
+    tags: dict[str, str] = Field(default_factory=dict, description="Session tags: the member Tags")
+    transitive: tuple[str, ...] = Field(default=(), description="The member TransitiveTagKeys")
+    policy: PolicySpec | None = Field(default=None, description="Session policy: the member Policy")
+    mfa: str | None = Field(default=None, description="$name of a user: its device and the code that it shows")
+    assertion: AssertionSpec | None = Field(default=None, description="The member SAMLAssertion, signed when sent")
+    token: TokenSpec | None = Field(default=None, description="The member WebIdentityToken, signed when sent")
+    after: int = Field(default=0, ge=0, description="Seconds after what it builds on was handed out")
     keep: FixtureName | None = None
     case: Slug | None = Field(default=None, description="Makes the step a case of the rule")
-    expect: str | None = Field(default=None, description="'success' or the name of a refusal")
+    expect: str | None = Field(default=None, description="'success', the name of a refusal, or 'success or REFUSAL'")
+    control: Slug | None = Field(default=None, description="A case of this scenario; default: the last one granted")
     check: tuple[CheckSpec, ...] = ()
     evidence: tuple[str, ...] = ()
 
@@ -330,6 +440,8 @@ class StepSpec(Doc):
             raise ValueError("a step either keeps something or is a case: give one of 'keep' and 'case'")
         if (self.case is None) != (self.expect is None):
             raise ValueError("a case, and nothing else, tells what to expect")
+        if self.case is None and (self.check or self.evidence or self.control or self.after):
+            raise ValueError("a case, and nothing else, has 'check', 'evidence', 'control' or 'after'")
         return self
 
 
@@ -341,6 +453,7 @@ class ScenarioSpec(Doc):
     source: Source
     level: Level = Level.MUST
     authority: Authority = Authority.DOCUMENTED
+    needs: tuple[Slug, ...] = Field(default=(), description="What the run must have that it cannot make")
     given: GivenSpec = GivenSpec()
     steps: tuple[StepSpec, ...] = Field(min_length=1)
 

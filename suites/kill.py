@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from generators import everything
 from generators.answer import Answer
+from generators.scenarios import THEME
 from reports.model import KillRow
 from reports.summary import count_kills
 from specs.contract import load
@@ -33,13 +34,14 @@ from suites.runner import Limits, Runner
 from targets.credentials import Redactor
 from targets.endpoint import parse_endpoint
 from targets.federation import take_fixtures
+from targets.fresh import Fresh
 from targets.http import Client
 from targets.provision import Provisioner
 from targets.reference.defects import registry
 from targets.reference.model import HttpAnswer, HttpRequest
 from targets.reference.server import BackgroundServer
 from targets.reference.service import Settings, build, storage
-from targets.target import REFERENCE, TEST_CREDENTIALS, Target
+from targets.target import REFERENCE, SECOND_ACCOUNT, TEST_CREDENTIALS, Target
 from targets.wire import Prepared, Signer, prepare
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ class Arena:
         endpoint = parse_endpoint(self._server.url)
         self._target = Target(
             REFERENCE, endpoint, endpoint, self._settings.region, TEST_CREDENTIALS,
-            one_region=True, has_fixtures=True,
+            second_account=SECOND_ACCOUNT, one_region=True, has_fixtures=True,
         )  # fmt: skip
         self._loop = asyncio.new_event_loop()
         self._redactor = Redactor()
@@ -104,6 +106,9 @@ class Arena:
             client = Client(self._target.endpoint, in_flight=8, max_rate=0.0, timeout=20.0)
             provisioner = Provisioner(self._target, client, client, self._redactor)
             estate = await provisioner.prepare()
+            for fixture in {fixture.key: fixture for case in self._alone for fixture in case.fixtures}.values():
+                if missing := await provisioner.have(fixture):
+                    raise RuntimeError(f"the reference lacks {fixture.key}: {missing}")
             # Chance makes them; whether a form escapes any of their characters is not left to it.
             for _ in range(100):
                 if all({"+", "/"} <= set(estate.values[name]) for name in ("encoded-message", "trade-in-token")):
@@ -194,19 +199,23 @@ class Arena:
     @cached_property
     def _by_request(self) -> dict[Request, list[Case]]:
         found: dict[Request, list[Case]] = {}
-        for case in self._cases.values():
-            alone = not case.setup and not case.fixtures
-            if alone and case.client == "wire" and (case.request.body_bytes or 0) < _LARGE:
+        for case in self._alone:
+            if case.client == "wire" and (case.request.body_bytes or 0) < _LARGE:
                 found.setdefault(case.request, []).append(case)
         return found
 
     @cached_property
+    def _alone(self) -> list[Case]:
+        """Cases of one request each, which scenarios are not."""
+        return [case for case in self._cases.values() if case.theme != THEME]
+
+    @cached_property
     def _prepared(self) -> dict[Request, Prepared]:
-        signer, values = Signer(self._target.endpoint, self._target.region), self._estate.values
+        signer, callers = Signer(self._target.endpoint, self._target.region), self._estate.callers
+        recipes = tuple({recipe.name: recipe for case in self._alone for recipe in case.recipes}.values())
+        values = Fresh(self._estate, self._redactor, recipes=recipes)
         return {
-            request: prepare(
-                request, signer, self._estate.callers.get(request.caller), values, self._moment
-            )
+            request: prepare(request, signer, callers.get(request.caller), values, self._moment)
             for request in self._by_request
         }
 

@@ -39,6 +39,7 @@ class Options:
     in_flight: int | None  # None: the target's own
     max_rate: float | None  # requests a second; None: the target's own
     timeout: float
+    slow: bool
     plan: Path | None
     report: Path
     fail_on: tuple[Level, ...]
@@ -62,6 +63,8 @@ def add_options(parser: pytest.Parser) -> None:
     add("--max-rate", default=None, metavar="R",
         help="requests begun a second, over all together (default: no limit, on real AWS 10)")
     add("--timeout", default="20", metavar="S", help="seconds for one answer (default: 20)")
+    add("--slow", action="store_true",
+        help="also run the cases of sessions that run out: they wait 15 minutes, all of them together")
     add("--plan", default=None, metavar="FILE",
         help="send nothing; write what would be sent, as JSON")
     add("--report", default="compliance-report", metavar="DIR",
@@ -80,6 +83,8 @@ def read_options(config: pytest.Config) -> Options:
         raise OptionError("--plan sends nothing, so --update-baseline has nothing to write; give one of them")
     if plan is not None and _workers(config):
         raise OptionError("--plan and -n: a plan is written by one process; leave -n out")
+    if get("slow") and _workers(config):
+        raise OptionError("--slow and -n: one process waits for all slow cases together; leave -n out")
     in_flight, max_rate = get("in_flight"), get("max_rate")
     return Options(
         target=get("target"),
@@ -91,6 +96,7 @@ def read_options(config: pytest.Config) -> Options:
         in_flight=None if in_flight is None else _in_flight(in_flight),
         max_rate=None if max_rate is None else _max_rate(max_rate),
         timeout=_timeout(get("timeout")),
+        slow=bool(get("slow")),
         plan=Path(plan) if plan is not None else None,
         report=Path(get("report")),
         fail_on=_levels(get("fail_on")),

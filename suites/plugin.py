@@ -149,7 +149,8 @@ def _prepare(config: pytest.Config, ids: list[str] | None = None) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Write the plan, if that is all that is wanted."""
+    """Put those that wait to the end; write the plan, if that is all that is wanted."""
+    items.sort(key=lambda item: (case := _case(item)) is not None and case.after > 0)
     options = config.stash.get(_options, None)
     if options is None or options.plan is None:
         return

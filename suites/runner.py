@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from generators.answer import local_name
@@ -23,6 +23,7 @@ from suites.loops import complete
 from suites.reproduce import command
 from suites.verdict import Control, Decision, decide
 from targets.credentials import Credentials
+from targets.fresh import CODES, Fresh
 from targets.http import Client, Exchange
 from targets.sdk import SdkClients
 from targets.wire import Prepared, Signer, prepare
@@ -41,6 +42,7 @@ _KEPT_WORDS = 500  # characters of a description that a result keeps
 _KEPT_BODY = 2_000  # characters of a body that a result keeps
 _DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
+_MARGIN = 5.0  # seconds that are waited beyond what a case wants: the target's clock may be behind
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds
 
 
@@ -51,6 +53,7 @@ class Limits:
     in_flight: int
     max_rate: float  # requests a second, 0 for no limit
     timeout: float  # seconds for one exchange
+    slow: bool = False  # whether to wait for what takes minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Runner:
     ) -> None:
         self._make = make
         self._steps: dict[str, asyncio.Task[str]] = {}
+        self._answers: dict[str, Answer] = {}  # of steps, by what they keep
+        self._kept_at: dict[str, float] = {}  # by the loop's clock
         self._target = target
         self._estate = estate
         self._redactor = redactor
@@ -139,12 +144,9 @@ class Runner:
         unsupported = self._unsupported(case)
         if unsupported:
             return self._unsupported_result(case, base, unsupported)
-        lacking = self._estate.lacks(case.needs) or await self._made(case) or await self._set_up(order, case)
-        if isinstance(lacking, Decision):
-            return base.model_copy(update={"verdict": lacking.verdict, "reason": lacking.reason})
-        lacking = lacking or self._lacking(case)
-        if lacking:
-            return base.model_copy(update={"reason": lacking})
+        blocked = await self._blocked(order, case)
+        if blocked is not None:
+            return base.model_copy(update={"verdict": blocked.verdict, "reason": blocked.reason})
         looking = self._look(order, case)
         control = await self._control(order, case)
         outcome = looking.result() if looking.done() else await asyncio.shield(looking)
@@ -170,11 +172,16 @@ class Runner:
             update={"verdict": decision.verdict, "received": received, "reason": decision.reason}
         )
 
+    def _unserved(self, case: Case) -> str:
+        """Say which operation that a case rests on does not exist here."""
+        operations = (step.request.operation for step in case.setup)
+        missing = next((name for name in operations if name in self._estate.unsupported), "")
+        return f"needs {missing}, which does not exist at this target" if missing else ""
+
     def _lacking(self, case: Case) -> str:
-        lacking = self._estate.lacks(case.needs)
-        if lacking:
-            return lacking
-        unknown = sorted(needed_values(case) - self._estate.values.keys())
+        unknown = sorted(name for name in needed_values(case) if not self._known(name, case))
+        if any(name.partition(".")[2] in CODES for name in unknown):
+            return "needs codes of an MFA device, each of which is good once: leave -n out"
         if any(name.startswith("policy-arn-") for name in unknown):
             return self._estate.missing["managed-policies"]
         if unknown:
@@ -184,7 +191,28 @@ class Runner:
             return self._estate.missing.get("session", f"needs the credentials of a {caller.replace('-', ' ')}")
         return ""
 
+    def _known(self, name: str, case: Case) -> bool:
+        """Whether there is a value of that name, or will be when it is needed."""
+        key, _, part = name.partition(".")
+        kept = any(step.keep == key for step in case.setup)
+        made = (part in CODES and key in self._estate.seeds) or any(recipe.name == name for recipe in case.recipes)
+        return name in self._estate.values or kept or made
+
+    def _values(self, case: Case) -> Fresh:
+        return Fresh(self._estate, self._redactor, self._answers, case.recipes, case.after)
+
     # What scenarios need before
+
+    async def _blocked(self, order: int, case: Case) -> Decision | None:
+        """Have everything that a case needs before it can be sent; returns why it cannot be."""
+        lacking = self._too_slow(case) or self._unserved(case) or self._estate.lacks(case.needs)
+        lacking = lacking or await self._made(case)
+        if not lacking:
+            failed = await self._set_up(order, case)
+            if failed:
+                return Decision("inconclusive", failed)
+            lacking = self._lacking(case)
+        return Decision("untestable", lacking) if lacking else None
 
     async def _made(self, case: Case) -> str:
         """Have the fixtures of a case made; returns what is missing."""
@@ -194,27 +222,52 @@ class Runner:
                 return lacking
         return ""
 
-    async def _set_up(self, order: int, case: Case) -> Decision | str:
-        """Send the calls that a case rests on, each once a run; one that is not granted proves nothing."""
+    async def _set_up(self, order: int, case: Case) -> str:
+        """Send the calls that a case rests on, each once a run; returns why one proves nothing."""
         for step in case.setup:
             task = self._steps.get(step.keep)
             if task is None:
                 task = self._steps[step.keep] = self._loop.create_task(self._keep(order, case, step))
             failed = await asyncio.shield(task)
             if failed:
-                return Decision("inconclusive", failed)
+                return failed
+        caller = case.request.caller
+        handing = next((step for step in case.setup if step.keep == caller), None)
+        if handing is not None and caller not in self._estate.callers:
+            return f"the {handing.request.operation} before it handed out no credentials"
+        for name in needed_values(case) if case.setup else ():
+            key, _, path = name.partition(".")
+            if key in self._answers and self._answers[key].text_at(path) is None:
+                return f"the answer before it has no {path}"
         return ""
 
     async def _keep(self, order: int, case: Case, step: Step) -> str:
-        """Send a step and remember the credentials that it hands out; returns why there are none."""
-        exchange = await self._exchange(order, step_as_case(case, step), attempt=0)
+        """Send a step and remember its answer, with the credentials that it hands out; returns why there is none."""
+        caller = step.request.caller
+        if caller and caller not in self._estate.callers:
+            return f"the {step.request.operation} before it has no caller: none was handed out"
+        exchange = await self._exchange(order, step_as_case(case, step), attempt=0, keep=step.keep)
         answer = exchange.answer
-        parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        if not all(parts):
+        if answer is None or not is_granted(answer):
             words = self._words(describe(answer) if answer is not None else exchange.failure)
             return f"the {step.request.operation} before it was answered {words}"
-        self._estate.callers[step.keep] = Credentials(parts[0], parts[1], parts[2])
+        self._answers[step.keep] = answer
+        self._kept_at[step.keep] = self._loop.time()
+        parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        if all(parts):
+            self._estate.callers[step.keep] = Credentials(parts[0], parts[1], parts[2])
         return ""
+
+    def _too_slow(self, case: Case) -> str:
+        if case.after and not self._limits.slow and "clock-ahead" not in self._estate.has:
+            return f"needs {case.after} seconds to pass: give --slow"
+        return ""
+
+    async def _ripe(self, case: Case) -> None:
+        """Wait until as much time has passed as the case wants; all such cases wait at the same time."""
+        if case.after and "clock-ahead" not in self._estate.has:
+            begun = max(self._kept_at[step.keep] for step in case.setup)
+            await asyncio.sleep(max(0.0, begun + case.after + _MARGIN - self._loop.time()))
 
     async def _control(self, order: int, case: Case) -> Control | None:
         if not case.control:
@@ -222,12 +275,11 @@ class Runner:
         control = self._cases[case.control]
         if self._unsupported(control):
             return Control(control.id, conforms=False, unsupported=True)
-        blocked = await self._made(control) or await self._set_up(order, control)
-        if isinstance(blocked, Decision):
-            return Control(control.id, conforms=False, failure=blocked.reason)
-        lacking = blocked or self._lacking(control)
-        if lacking:
-            return Control(control.id, conforms=False, lacking=lacking)
+        blocked = await self._blocked(order, control)
+        if blocked is not None:
+            inconclusive = blocked.verdict == "inconclusive"
+            failure, lacking = (blocked.reason, "") if inconclusive else ("", blocked.reason)
+            return Control(control.id, conforms=False, failure=failure, lacking=lacking)
         outcome = await self._outcome(order, control)
         return Control(
             control.id,
@@ -294,6 +346,7 @@ class Runner:
         return task
 
     async def _first_look(self, order: int, case: Case) -> _Outcome:
+        await self._ripe(case)
         return await self._judged(case, await self._exchange(order, case, attempt=0))
 
     async def _judged(self, case: Case, exchange: Exchange) -> _Outcome:
@@ -301,15 +354,15 @@ class Runner:
             return _Outcome(exchange, Judgement(conforms=False, received=exchange.failure), accepted=False)
         if case.client == "boto3" and exchange.problem:
             return _Outcome(exchange, Judgement(conforms=False, received=exchange.problem), accepted=False)
-        values = self._estate.values
-        judgement = case.expectation.judge(exchange.answer, values=values, sent_at=exchange.sent.made_at)
+        values, sent_at = self._values(case), exchange.sent.made_at
+        judgement = case.expectation.judge(exchange.answer, values=values, sent_at=sent_at)
         return _Outcome(exchange, judgement, is_granted(exchange.answer))
 
-    async def _exchange(self, order: int, case: Case, *, attempt: int) -> Exchange:
-        """Return the exchange of a request; equal requests share one."""
+    async def _exchange(self, order: int, case: Case, *, attempt: int, keep: str = "") -> Exchange:
+        """Return the exchange of a request; equal requests share one, but for those whose answers are kept."""
         if self._target.endpoint.is_aws:
             case = restrained(case)
-        key = (case.request, case.client, attempt)
+        key = (case.request, case.client, attempt, case.after, keep)
         future = self._exchanges.get(key)
         if future is None:
             future = self._exchanges[key] = self._loop.create_future()
@@ -344,13 +397,18 @@ class Runner:
             await self.client.pace()
             exchange = await self._sdk.call(case, self.client)
         else:
-            request = case.request
-            caller = self._estate.callers[request.caller] if request.caller else None
-            now = datetime.now(UTC)
-            exchange = await self.client.send(prepare(request, self._signer, caller, self._estate.values, now))
+            exchange = await self.client.send(self._prepared(case))
         if exchange.answer is not None:
             self._redactor.learn_from(exchange.answer)
         return exchange
+
+    def _prepared(self, case: Case) -> Prepared:
+        request, now = case.request, datetime.now(UTC)
+        caller = self._estate.callers[request.caller] if request.caller else None
+        if case.after and "clock-ahead" in self._estate.has:
+            now += timedelta(seconds=case.after)
+            request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(case.after))))
+        return prepare(request, self._signer, caller, self._values(case), now)
 
     def _watch(self, exchange: Exchange) -> None:
         self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -204,7 +204,7 @@ def open_session(options: Options, *, workers: int = 1) -> Session:
         raise
     in_flight, rate = _AWS_LIMITS if target.endpoint.is_aws else _LIMITS
     in_flight, rate = options.in_flight or in_flight, options.max_rate or rate
-    limits = Limits(max(1, in_flight // workers), rate / workers, options.timeout)
+    limits = Limits(max(1, in_flight // workers), rate / workers, options.timeout, options.slow)
     session = Session(target, limits, baseline, options.fail_on)
     for keys in (target.credentials, target.user):
         if keys is not None and keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
@@ -237,7 +237,8 @@ def worker_input(session: Session) -> str:
             "rules": session.baseline.rules,
             "cases": session.baseline.cases,
             "fail_on": session.fail_on,
-            "estate": session.estate.to_json(),
+            # A code of an MFA device is good once, whichever process sends it: none gets the seeds.
+            "estate": replace(session.estate, seeds={}).to_json(),
             "secrets": sorted(session.redactor.known),
         }
     )

@@ -1,43 +1,33 @@
-"""Roles and users that scenarios need: made through IAM when the first case asks for one, once a run."""
+"""What cases need made: through IAM when the first of them asks for it, once a run; or given by a target file."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
+from generators.expectation import fill, placeholders
 from targets.credentials import Credentials
+from targets.iam import PATH, create_role, tag_parameters
+from targets.identity import totp
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Mapping
 
     from generators.case import Fixture
     from targets.credentials import Redactor
     from targets.http import Exchange
+    from targets.providers import IamCall, Providers, Undo
     from targets.provision import Estate
 
-    Undo = list[Callable[[], Awaitable[Exchange]]]
-
-PATH = "/sts-conformance/"  # in IAM, of what a run makes
 # IAM of AWS is eventually consistent, and nothing tells when a trust policy has arrived.
 _AWS_SETTLES_SECONDS = 15.0
 _FINISHES_SECONDS = 30.0
-
-
-async def create_role(
-    iam: Callable[..., Awaitable[Exchange]], name: str, trust: str, *, seconds: int = 43200, **more: str
-) -> Exchange:
-    """Make a role whose sessions may last `seconds`, twelve hours unless told otherwise."""
-    return await iam(
-        "CreateRole",
-        RoleName=name,
-        Path=PATH,
-        AssumeRolePolicyDocument=trust,
-        MaxSessionDuration=str(seconds),
-        **more,
-    )
+_STEP = 30.0  # seconds that a device shows a code
 
 
 @dataclass
@@ -46,7 +36,8 @@ class Fixtures:
 
     run: str
     estate: Estate
-    iam: Callable[..., Awaitable[Exchange]]
+    iam: Mapping[str, IamCall]  # by account: 'first', 'second'
+    providers: Providers
     words: Callable[[Exchange], str]
     redactor: Redactor
     parts: Undo
@@ -69,90 +60,141 @@ class Fixtures:
             await asyncio.wait(self._made.values(), timeout=_FINISHES_SECONDS)
 
     async def _make(self, fixture: Fixture) -> str:
-        name = f"sts-conformance-{self.run}-{fixture.key}"
-        make = self._role if fixture.key.startswith("role-") else self._user
-        failed = await make(fixture, name)
+        if fixture.account not in self.iam:
+            return self.estate.missing["second-account"]
+        unknown = sorted(placeholders(fixture.trust + fixture.policy) - self.estate.values.keys())
+        if unknown:
+            return self.estate.missing.get(unknown[0]) or f"needs the ARN of {unknown[0]}, which is not known"
+        if fixture.kind in {"saml", "openid"}:
+            return await self.providers.have(fixture)
+        make = {"role": self._role, "user": self._user, "policy": self._managed}[fixture.kind]
+        failed = await make(fixture, f"sts-conformance-{self.run}-{fixture.key}")
         if not failed and self.is_aws:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _AWS_SETTLES_SECONDS)
         return failed
 
     async def _role(self, fixture: Fixture, name: str) -> str:
-        principals = self._principals()
-        for trusted in fixture.trusts:
-            if trusted not in principals:
-                earlier = self._made.get(trusted)
-                return (await earlier if earlier else "") or f"needs the ARN of a {trusted}, which is not known"
-        trust, seconds = self._trust(fixture), fixture.max_session_seconds
-        made = await create_role(self.iam, name, trust, seconds=seconds, **_tags(fixture))
+        iam, values = self.iam[fixture.account], self.estate.values
+        trust, seconds = fill(fixture.trust, values), fixture.max_session_seconds
+        made = await create_role(iam, name, trust, seconds=seconds, **tag_parameters(fixture.tags))
         arn = made.text_at("CreateRoleResult/Role/Arn")
         if not arn:
             return f"needs a role of its own: CreateRole was answered {self.words(made)}"
-        self.wholes.append(lambda: self.iam("DeleteRole", RoleName=name))
-        self.estate.values[fixture.key] = arn
+        self.wholes.append(lambda: iam("DeleteRole", RoleName=name))
+        role_id = made.text_at("CreateRoleResult/Role/RoleId")
+        values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": role_id}
         return await self._policy(fixture, "Role", name)
 
     async def _user(self, fixture: Fixture, name: str) -> str:
-        made = await self.iam("CreateUser", UserName=name, Path=PATH, **_tags(fixture))
+        iam, values = self.iam[fixture.account], self.estate.values
+        made = await iam("CreateUser", UserName=name, Path=PATH, **tag_parameters(fixture.tags))
         arn = made.text_at("CreateUserResult/User/Arn")
         if not arn:
             return f"needs a user of its own: CreateUser was answered {self.words(made)}"
-        self.wholes.append(lambda: self.iam("DeleteUser", UserName=name))
-        self.estate.values[fixture.key] = arn
-        key = await self.iam("CreateAccessKey", UserName=name)
+        self.wholes.append(lambda: iam("DeleteUser", UserName=name))
+        user_id = made.text_at("CreateUserResult/User/UserId")
+        values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": user_id}
+        return (
+            await self._key(fixture, name)
+            or await self._policy(fixture, "User", name)
+            or (await self._device(fixture, name) if fixture.mfa else "")
+        )
+
+    async def _key(self, fixture: Fixture, name: str) -> str:
+        """Give a user an access key, and put it in the state that it is to have."""
+        iam = self.iam[fixture.account]
+        key = await iam("CreateAccessKey", UserName=name)
         key_id, secret = (
             key.text_at(f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
         )
         if not key_id or not secret:
             return f"needs a user with keys of its own: CreateAccessKey was answered {self.words(key)}"
-        self.parts.append(lambda: self.iam("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
         self.redactor.add(secret)
         self.estate.callers[fixture.key] = Credentials(key_id, secret)
-        return await self._policy(fixture, "User", name)
+        self.estate.values[f"{fixture.key}.access-key-id"] = key_id
+        delete = partial(iam, "DeleteAccessKey", UserName=name, AccessKeyId=key_id)
+        if fixture.keys == "deleted":
+            gone = await delete()
+            return "" if gone.granted else f"needs a deleted key: DeleteAccessKey was answered {self.words(gone)}"
+        self.parts.append(delete)
+        if fixture.keys == "inactive":
+            off = await iam("UpdateAccessKey", UserName=name, AccessKeyId=key_id, Status="Inactive")
+            return "" if off.granted else f"needs an inactive key: UpdateAccessKey was answered {self.words(off)}"
+        return ""
 
     async def _policy(self, fixture: Fixture, kind: str, name: str) -> str:
         """Give a role or a user its own policy."""
-        statements = [
-            {"Effect": effect, "Action": list(actions), "Resource": "*"}
-            for effect, actions in (("Allow", fixture.allows), ("Deny", fixture.denies))
-            if actions
-        ]
-        if not statements:
+        if not fixture.policy:
             return ""
+        iam = self.iam[fixture.account]
         named = {f"{kind}Name": name, "PolicyName": "own"}
-        put = await self.iam(f"Put{kind}Policy", **named, PolicyDocument=document(*statements))
+        put = await iam(f"Put{kind}Policy", **named, PolicyDocument=fill(fixture.policy, self.estate.values))
         if not put.granted:
             return f"needs a policy: Put{kind}Policy was answered {self.words(put)}"
-        self.parts.append(lambda: self.iam(f"Delete{kind}Policy", **named))
+        self.parts.append(lambda: iam(f"Delete{kind}Policy", **named))
         return ""
 
-    def _principals(self) -> dict[str, str]:
-        """Return the ARNs of whom a role may trust, by the names that fixtures have for them."""
-        values = self.estate.values
-        found = {"account": f"arn:aws:iam::{values['account']}:root", "user": values.get("user-arn", "")}
-        found |= {key: values[key] for key in self._made if key in values}
-        return {name: arn for name, arn in found.items() if arn}
+    async def _managed(self, fixture: Fixture, name: str) -> str:
+        iam = self.iam[fixture.account]
+        document = fill(fixture.policy, self.estate.values)
+        made = await iam("CreatePolicy", PolicyName=name, Path=PATH, PolicyDocument=document)
+        arn = made.text_at("CreatePolicyResult/Policy/Arn")
+        if not arn:
+            return f"needs a managed policy of its own: CreatePolicy was answered {self.words(made)}"
+        self.parts.append(lambda: iam("DeletePolicy", PolicyArn=arn))
+        self.estate.values[fixture.key] = arn
+        return ""
 
-    def _trust(self, fixture: Fixture) -> str:
-        principals = self._principals()
-        statement: dict[str, Any] = {
-            "Effect": "Allow",
-            "Principal": {"AWS": [principals[name] for name in fixture.trusts]},
-            "Action": list(fixture.grants),
-        }
-        if fixture.when != "{}":
-            statement["Condition"] = json.loads(fixture.when)
-        return document(statement)
+    async def _device(self, fixture: Fixture, name: str) -> str:
+        """Give a user an MFA device."""
+        iam = self.iam[fixture.account]
+        made = await iam("CreateVirtualMFADevice", VirtualMFADeviceName=name, Path=PATH)
+        serial, seed = (
+            made.text_at(f"CreateVirtualMFADeviceResult/VirtualMFADevice/{part}")
+            for part in ("SerialNumber", "Base32StringSeed")
+        )
+        seed = _seed(seed)
+        if not serial or not seed:
+            return f"needs an MFA device: CreateVirtualMFADevice was answered {self.words(made)}"
+        self.wholes.append(lambda: iam("DeleteVirtualMFADevice", SerialNumber=serial))
+        self.redactor.add(seed)
+        first, second = await self._two_codes(seed)
+        codes = {"AuthenticationCode1": first, "AuthenticationCode2": second}
+        on = await iam("EnableMFADevice", UserName=name, SerialNumber=serial, **codes)
+        if not on.granted:
+            return f"needs an MFA device that is switched on: EnableMFADevice was answered {self.words(on)}"
+        self.parts.append(lambda: iam("DeactivateMFADevice", UserName=name, SerialNumber=serial))
+        self.estate.seeds[fixture.key] = seed
+        self.estate.values[f"{fixture.key}.device"] = serial
+        if self.is_aws:
+            await asyncio.sleep(_STEP)  # a code is good once, and the second one has been used
+        return ""
+
+    async def _two_codes(self, seed: str) -> tuple[str, str]:
+        """Return two codes that follow each other: on AWS as they come, elsewhere the last two."""
+        if not self.is_aws:
+            now = datetime.now(UTC)
+            return totp.code(seed, now, steps=-2), totp.code(seed, now, steps=-1)
+        first = totp.code(seed, datetime.now(UTC))
+        await asyncio.sleep(_STEP)
+        return first, totp.code(seed, datetime.now(UTC))
 
 
-def document(*statements: dict[str, Any]) -> str:
-    """Return a policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, separators=(",", ":"))
+def _seed(text: str) -> str:
+    """Return the seed in base32, '' if there is none.
+
+    IAM sends it in base64 (API reference of IAM, VirtualMFADevice); some emulators send it as it is.
+    """
+    with contextlib.suppress(ValueError):
+        inner = base64.b64decode(text, validate=True).decode("ascii")
+        if _is_base32(inner):
+            return inner
+    return text if _is_base32(text) else ""
 
 
-def _tags(fixture: Fixture) -> dict[str, str]:
-    return {
-        name: text
-        for number, (key, value) in enumerate(fixture.tags, 1)
-        for name, text in ((f"Tags.member.{number}.Key", key), (f"Tags.member.{number}.Value", value))
-    }
+def _is_base32(text: str) -> bool:
+    try:
+        return bool(base64.b32decode(text + "=" * (-len(text) % 8)))
+    except ValueError:
+        return False

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from generators.answer import local_name
 from generators.case import Request
 from generators.expectation import describe, is_granted, shorten
-from targets.fixtures import PATH
 from targets.http import Exchange
+from targets.iam import PATH
 from targets.provision import IAM_VERSION
 from targets.wire import Signer, prepare
 

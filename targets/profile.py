@@ -62,6 +62,10 @@ class TargetFile(Doc):
         default=None, description="Make what cases need through the IAM API; default: yes, but on AWS no"
     )
     user: KeysSpec | None = Field(default=None, description="Long-term keys of an IAM user, instead of a made one")
+    root: KeysSpec | None = Field(default=None, description="Of the account's root user, for what only it meets")
+    second_account: KeysSpec | None = Field(
+        default=None, description="Of an administrator of another account, for what happens between two"
+    )
     role_arn: Text | None = Field(default=None, description="A role that the caller may assume and tag")
     role_max_session_seconds: int = 3600
     one_region: bool = Field(default=False, description="The endpoint serves its region only, as AWS's do")

@@ -12,6 +12,7 @@ import re
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from generators.answer import local_name
@@ -22,8 +23,12 @@ from generators.restrain import restrained
 from specs.contract import load
 from specs.model import Level
 from targets.credentials import Credentials, Redactor
-from targets.federation import Federation, take_fixtures
-from targets.fixtures import PATH, Fixtures, create_role, document
+from targets.federation import let_tokens_be_vended, take_fixtures
+from targets.fixtures import Fixtures
+from targets.iam import PATH, create_role, document
+from targets.identity.openid import OpenIdIssuer
+from targets.identity.saml import SamlIssuer
+from targets.providers import Providers
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
@@ -32,9 +37,11 @@ if TYPE_CHECKING:
     from generators.answer import Answer
     from generators.case import Fixture
     from targets.http import Client, Exchange
+    from targets.providers import IamCall
     from targets.target import Target
 
 IAM_VERSION = "2010-05-08"
+_IS_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
 _AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
 _NO_SUCH_ACTION = "StsConformanceNoSuchAction"
 
@@ -53,17 +60,28 @@ class Estate:
     missing: dict[str, str] = field(default_factory=dict)  # need -> why
     unsupported: dict[str, str] = field(default_factory=dict)  # operation -> how it answered
     server: str = ""
+    seeds: dict[str, str] = field(default_factory=dict)  # of MFA devices, by their users' fixtures
+    issuers: dict[str, SamlIssuer | OpenIdIssuer] = field(default_factory=dict)  # by fixture
+    audiences: dict[str, str] = field(default_factory=dict)  # of OpenID Connect providers: what tokens are for
 
     def to_json(self) -> str:
         """Return this as text, secrets included: for a worker process's pipe, nowhere else."""
-        return json.dumps(asdict(self) | {"has": sorted(self.has)})
+        issuers = {
+            key: {"kind": "saml" if isinstance(issuer, SamlIssuer) else "openid", **issuer.saved()}
+            for key, issuer in self.issuers.items()
+        }
+        return json.dumps(asdict(replace(self, issuers={})) | {"has": sorted(self.has), "issuers": issuers})
 
     @classmethod
     def from_json(cls, text: str) -> Estate:
         """Read what `to_json` wrote."""
         data = json.loads(text)
         callers = {name: Credentials(**keys) for name, keys in data.pop("callers").items()}
-        return cls(callers=callers, has=set(data.pop("has")), **data)
+        issuers = {
+            key: (SamlIssuer if saved.pop("kind") == "saml" else OpenIdIssuer).restored(saved)
+            for key, saved in data.pop("issuers").items()
+        }
+        return cls(callers=callers, has=set(data.pop("has")), issuers=issuers, **data)
 
     def lacks(self, needs: frozenset[str]) -> str:
         """Say which of `needs` is not met, and why; '' if all are."""
@@ -84,11 +102,17 @@ class Provisioner:
         self._undo_parts: list[Callable[[], Awaitable[Exchange]]] = []
         self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
         self._run = secrets.token_hex(4)
-        self._federation: Federation | None = None
         self.estate = Estate()
+        on_aws = target.endpoint.is_aws
+        self._providers = Providers(
+            self._run, self.estate, self._iam_call, self._words, self._undo_parts, self._try_token, on_aws
+        )
+        accounts: dict[str, IamCall] = {"first": self._iam_call}
+        if target.second_account is not None:
+            accounts["second"] = partial(self._iam_call_as, target.second_account)
         self._fixtures_made = Fixtures(
-            self._run, self.estate, self._iam_call, self._words, redactor,
-            self._undo_parts, self._undo_wholes, is_aws=target.endpoint.is_aws,
+            self._run, self.estate, accounts, self._providers, self._words, redactor,
+            self._undo_parts, self._undo_wholes, is_aws=on_aws,
         )  # fmt: skip
 
     async def prepare(self) -> Estate:
@@ -96,7 +120,7 @@ class Provisioner:
         estate, target = self.estate, self._target
         estate.callers["target"] = target.credentials
         await self._identify()
-        await asyncio.gather(self._policies(), self._principals())
+        await asyncio.gather(self._policies(), self._principals(), self._root(), self._second_account())
         self._bad_callers()
         if target.has_fixtures:
             await self._fixtures()
@@ -119,17 +143,15 @@ class Provisioner:
         for steps in (self._undo_parts, self._undo_wholes):
             undone += await asyncio.gather(*(step() for step in steps))
             steps.clear()
-        if self._federation is not None:
-            self._federation.close()
+        self._providers.close()
         return [self._words(exchange) for exchange in undone if not exchange.granted]
 
     async def _fixtures(self) -> None:
-        """Have identity providers, and what only a reference hands out."""
-        self._federation = Federation(self._run, self.estate, self._iam_call, self._undo_parts)
-        await self._federation.make()
-        await self._federation.outbound()
+        """Have what only a reference hands out, and a clock that can be told to be ahead."""
+        await let_tokens_be_vended(self.estate, self._iam_call, self._undo_parts)
         await take_fixtures(self.estate, self._client)
-        for name in ("saml-assertion", "web-identity-token", "encoded-message", "trade-in-token"):
+        self.estate.has.add("clock-ahead")
+        for name in ("encoded-message", "trade-in-token"):
             self._redactor.add(self.estate.values.get(name))
 
     async def _principals(self) -> None:
@@ -159,22 +181,57 @@ class Provisioner:
         arn = answer.text_at("GetCallerIdentityResult/Arn")
         if arn and ":user/" in arn:
             self.estate.values["user-arn"] = arn
+        if arn and _IS_ROOT.fullmatch(arn):
+            self._take_root(self._target.credentials)
+
+    async def _root(self) -> None:
+        """Have the root user, if the target file names its keys and they are; or if the caller is it."""
+        if "root" in self.estate.has:
+            return
+        keys = self._target.root
+        self._miss("root", "needs the root user of the account: name its keys in a target file")
+        if keys is not None:
+            who = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).text_at("GetCallerIdentityResult/Arn")
+            if _IS_ROOT.fullmatch(who):
+                self._take_root(keys)
+            else:
+                self._miss("root", f"needs the root user: the keys given for it are those of {self._clean(who)!r}")
+
+    def _take_root(self, keys: Credentials) -> None:
+        self.estate.callers["root"] = keys
+        self.estate.has.add("root")
+
+    async def _second_account(self) -> None:
+        keys = self._target.second_account
+        self._miss("second-account", "needs a second account: name keys of its administrator in a target file")
+        if keys is None:
+            return
+        asked = await self._sts(plain(load(), "GetCallerIdentity"), keys)
+        account = asked.text_at("GetCallerIdentityResult/Account")
+        if re.fullmatch(r"\d{12}", account) and account != self.estate.values["account"]:
+            self.estate.values["second-account"] = account
+            self.estate.has.add("second-account")
+        else:
+            words = self._words(asked) if not account else f"the account {self._clean(account)}, the same again"
+            self._miss("second-account", f"needs a second account: its keys were answered {words}")
 
     async def _operations(self) -> None:
         """Find the operations that are answered as an action that does not exist."""
         contract = load()
-        bogus = plain_request(_NO_SUCH_ACTION, (), signed=True)
-        reference = (await self._sts(bogus, self._caller())).answer
-        if reference is None or reference.status < 300:  # noqa: PLR2004 - takes anything: cannot tell
+        bogus = [plain_request(_NO_SUCH_ACTION, (), signed=signed) for signed in (True, False)]
+        callers = (self._caller(), None)
+        unknown = [(await self._sts(request, caller)).answer for request, caller in zip(bogus, callers, strict=True)]
+        if unknown[0] is None or unknown[0].status < 300:  # noqa: PLR2004 - takes anything: cannot tell
             return
-        nothing = _fingerprint(reference, _NO_SUCH_ACTION)
+        # What is not signed may be answered by another part of the server, in its own words.
+        nothing = {_fingerprint(answer, _NO_SUCH_ACTION) for answer in unknown if answer is not None}
         names = [name for name in contract.operations if name != "GetCallerIdentity"]
         asked = [(name, signed) for name in names for signed in (True, False)]
         answers = await asyncio.gather(*(self._plain(name, signed=signed) for name, signed in asked))
         served = {
             name
             for (name, _), answer in zip(asked, answers, strict=True)
-            if answer is not None and _fingerprint(answer, name) != nothing
+            if answer is not None and _fingerprint(answer, name) not in nothing
         }
         for (name, _), answer in zip(asked, answers, strict=True):
             if answer is not None and name not in served:
@@ -400,12 +457,20 @@ class Provisioner:
             self._redactor.learn_from(exchange.answer)
         return exchange
 
+    async def _try_token(self, role: str, token: str) -> Exchange:
+        self._redactor.add(token)
+        members = (("RoleArn", role), ("RoleSessionName", "trial"), ("WebIdentityToken", token))
+        return await self._sts(plain_request("AssumeRoleWithWebIdentity", members, signed=False), None)
+
     async def _iam_call(self, action: str, **parameters: str) -> Exchange:
+        return await self._iam_call_as(self._target.credentials, action, **parameters)
+
+    async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
         signer = Signer(self._iam.endpoint, "us-east-1", "iam")
         exchange = await self._iam.send(
-            prepare(request, signer, self._target.credentials, {}, datetime.now(UTC))
+            prepare(request, signer, caller, {}, datetime.now(UTC))
         )
         if exchange.answer is not None:
             self._redactor.learn_from(exchange.answer)
@@ -430,6 +495,7 @@ def _speaks_query(answer: Answer) -> bool:
 def _fingerprint(answer: Answer, action: str) -> tuple[int, str, str]:
     """Return what is left of an answer when the action's name and what varies are taken out."""
     body = answer.text.replace(action, "ACTION")
+    body = re.sub(r"(<(?:\w+:)?(?:RequestId|RequestID|HostId)>)[^<]*", r"\1ID", body)
     body = re.sub(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-zA-Z]{26,}", "ID", body)
     return answer.status, answer.error_code or answer.foreign_code() or "", body
 

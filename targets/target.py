@@ -19,6 +19,7 @@ PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_REGION = "us-east-1"
 # What emulators take for their administrator. Never anything from the user's environment.
 TEST_CREDENTIALS = Credentials("test", "test")
+SECOND_ACCOUNT = Credentials("test-second", "test")  # of the reference
 
 REFERENCE = "reference"
 EMBEDDED: dict[str, Callable[[str], EmbeddedServer]] = {"moto": start_moto, REFERENCE: start_reference}
@@ -38,6 +39,8 @@ class Target:
     region: str
     credentials: Credentials
     user: Credentials | None = None
+    root: Credentials | None = None  # of the root user of the same account
+    second_account: Credentials | None = None  # of an administrator of another account
     role_arn: str | None = None
     role_max_session_seconds: int = 3600
     one_region: bool = False  # the endpoint serves its own region only, as AWS's do
@@ -105,6 +108,7 @@ def _embedded(name: str, region: str) -> Target:
         credentials=TEST_CREDENTIALS,
         baseline=baseline if baseline.exists() else None,
         server=server,
+        second_account=SECOND_ACCOUNT if name == REFERENCE else None,
         one_region=name == REFERENCE,
         has_fixtures=name == REFERENCE,
     )
@@ -168,6 +172,8 @@ def _from_file(path: Path, region: str | None, *, provision: bool) -> Target:
         region=region or file.region,
         credentials=_credentials(file, path, endpoint),
         user=file.user.read(path) if file.user else None,
+        root=file.root.read(path) if file.root else None,
+        second_account=file.second_account.read(path) if file.second_account else None,
         role_arn=file.role_arn,
         role_max_session_seconds=file.role_max_session_seconds,
         one_region=file.one_region or endpoint.is_aws,

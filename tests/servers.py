@@ -277,6 +277,7 @@ def user_id(arn: str) -> str:
     }[kind]
 
 
+MFA_SEED = base64.b64encode(base64.b32encode(b"0123456789abcdefghij")).decode()  # twice encoded, as IAM sends it
 Refusal = tuple[int, str, str | None]
 _LOWEST, _HIGHEST = 900, {"AssumeRole": 43200, "GetFederationToken": 129600, "GetSessionToken": 129600}
 
@@ -362,22 +363,40 @@ class Stub(Http):
             made = {"AccessKey": {"AccessKeyId": keys.key_id, "SecretAccessKey": keys.secret}}
         elif action == "CreateRole":
             made = {"Role": {"Arn": f"arn:aws:iam::{ACCOUNT}:role/sts-conformance/{given['RoleName']}"}}
+        elif action == "CreateSAMLProvider":
+            made = {"SAMLProviderArn": f"arn:aws:iam::{ACCOUNT}:saml-provider/{given['Name']}"}
+        elif action == "CreateOpenIDConnectProvider":
+            issuer = given["Url"].partition("://")[2]
+            made = {"OpenIDConnectProviderArn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{issuer}"}
+        elif action == "CreateVirtualMFADevice":
+            serial = f"arn:aws:iam::{ACCOUNT}:mfa/sts-conformance/{given['VirtualMFADeviceName']}"
+            made = {"VirtualMFADevice": {"SerialNumber": serial, "Base32StringSeed": MFA_SEED}}
         elif action == "CreatePolicy":
             made = {"Policy": {"Arn": f"arn:aws:iam::{ACCOUNT}:policy/sts-conformance/{given['PolicyName']}"}}
         body: dict[str, Tree] = {f"{action}Result": made} if made else {}
         return http(200, document(f"{action}Response", body | {"ResponseMetadata": {"RequestId": REQUEST_ID}}, IAM))
 
 
+# Parameters of IAM that say what is made or removed: the first of them that is there.
+_NAMING = (
+    "PolicyArn", "SAMLProviderArn", "OpenIDConnectProviderArn", "SerialNumber", "VirtualMFADeviceName", "Url", "Name",
+    "AccessKeyId", "RoleName", "UserName", "PolicyName",
+)  # fmt: skip
+
+
 def undone(stub: Stub) -> set[str]:
     """Return what was made through IAM and not removed."""
-    names = {"Role": "RoleName", "RolePolicy": "RoleName", "Policy": "PolicyName"}  # of all others the user's
     made: set[str] = set()
     gone: set[str] = set()
     for request in stub.iam:
-        verb, kind = re.sub("(Create|Put|Delete)", r"\1 ", request.action).split()
+        verb, kind = re.sub("(Create|Put|Delete|Update|Enable|Deactivate)", r"\1 ", request.action).split()
         given = request.parameters
-        name = given.get("PolicyArn", "").rpartition("/")[2] or given[names.get(kind, "UserName")]
-        (gone if verb == "Delete" else made).add(f"{kind} {name}")
+        if verb == "Update":
+            continue
+        named = {"AccessKey": "UserName", "UserPolicy": "UserName", "RolePolicy": "RoleName"}.get(kind)
+        name = given[named or next(name for name in _NAMING if name in given)]
+        name = name.partition("://")[2].rpartition("/")[2] or name.rpartition("/")[2]
+        (gone if verb in {"Delete", "Deactivate"} else made).add(f"{kind} {name}")
     assert made
     return made - gone
 

@@ -20,12 +20,18 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from targets.identity.certificates import self_signed
@@ -115,8 +121,37 @@ class OpenIdIssuer:
         self._host, self._path = host, path
         self._port: int | None = None
         self._server: _Server | None = None
+        self._url = ""
         self._keys: dict[str, PrivateKey] = {}  # by key id
+        self._key_ids: dict[str, str] = {}  # by algorithm, of keys that somebody else publishes
         self._generation = 1
+
+    def saved(self) -> dict[str, str]:
+        """Return what `restored` needs, the secret keys included."""
+        for algorithm in get_args(Algorithm):
+            self._key(algorithm)
+        kinds = {key_id: key_id.partition("-")[0] for key_id in self._keys}
+        texts = {
+            key_id: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            for key_id, key in self._keys.items()
+        }
+        return {"url": self.url} | {f"{kinds[key_id]} {key_id}": text for key_id, text in texts.items()}
+
+    @classmethod
+    def restored(cls, saved: dict[str, str]) -> OpenIdIssuer:
+        """Return an issuer that cannot be started: its keys are published elsewhere.
+
+        `saved`: its URL, and its keys in PEM, each under 'ALGORITHM KEY-ID' (all RSA algorithms: 'RSA KEY-ID').
+        """
+        issuer = cls()
+        issuer._url = saved["url"]
+        for name in saved.keys() - {"url"}:
+            algorithm, _, key_id = name.partition(" ")
+            key = load_pem_private_key(saved[name].encode(), None)
+            if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+                raise ValueError("found another kind of key, expected an RSA or an elliptic curve key")  # noqa: TRY004
+            issuer._keys[key_id], issuer._key_ids[algorithm] = key, key_id
+        return issuer
 
     def start(self) -> None:
         """Begin to serve on a free port of 127.0.0.1."""
@@ -145,6 +180,8 @@ class OpenIdIssuer:
     @property
     def url(self) -> str:
         """The issuer's URL, https://HOST:PORT/PATH. RuntimeError before the first start."""
+        if self._url:
+            return self._url
         if self._port is None:
             raise RuntimeError("the issuer was never started: it has no URL")
         return f"https://{self._host}:{self._port}{self._path}"
@@ -205,7 +242,8 @@ class OpenIdIssuer:
 
     def _key(self, algorithm: Algorithm) -> tuple[str, PrivateKey]:
         """Return the key for an algorithm with its id; the RSA algorithms share one."""
-        kid = f"{algorithm if algorithm in _CURVES else 'RSA'}-{self._generation}"
+        kind = algorithm if algorithm in _CURVES else "RSA"
+        kid = self._key_ids.get(kind, f"{kind}-{self._generation}")
         if kid not in self._keys:
             self._keys[kid] = _new_key(algorithm)
         return kid, self._keys[kid]

@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
 from signxml.signer import XMLSigner
@@ -27,7 +28,6 @@ from targets.identity.certificates import self_signed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.x509 import Certificate
 
 _Element = Any  # lxml.etree._Element; lxml has no types
@@ -140,6 +140,23 @@ class SamlIssuer:
     def certificate(self) -> Certificate:
         """The certificate of the signing key."""
         return self_signed(self.key, "idp.example.com", begin=self._certified)
+
+    def saved(self) -> dict[str, str]:
+        """Return what `restored` needs, the secret key included."""
+        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        certificate = self.certificate.public_bytes(Encoding.PEM)
+        return {"entity-id": self.entity_id, "key": key.decode(), "certificate": certificate.decode()}
+
+    @classmethod
+    def restored(cls, saved: dict[str, str]) -> SamlIssuer:
+        """Return an issuer with a key that there is already; PEM. ValueError if it is no RSA key."""
+        issuer = cls(saved["entity-id"])
+        key = load_pem_private_key(saved["key"].encode(), None)
+        if not isinstance(key, RSAPrivateKey):
+            raise ValueError("found another kind of key, expected an RSA key")  # noqa: TRY004 - of the text, not its type
+        issuer.__dict__["key"] = key
+        issuer.__dict__["certificate"] = load_pem_x509_certificate(saved["certificate"].encode())
+        return issuer
 
     @cached_property
     def _other(self) -> SamlIssuer:

@@ -159,10 +159,10 @@ class Authenticator:
     def caller_of(self, session: Session) -> Caller:
         """Find what the session's permissions depend on now; it dies with its user or role."""
         if session.issuer_id == session.principal.account:  # root's
-            return Caller(session.principal, session.access_key_id, session)
+            return Caller(session.principal, session.access_key_id, session, principal_tags=session.tags)
         issuer = self._iam.role_by_id(session.issuer_id) or self._iam.user_by_id(session.issuer_id)
         if issuer is None:
-            raise Refused("unknown-key", _INVALID)
+            raise Refused("orphaned-session", _INVALID)
         tags = merged(issuer.tags, session.tags)
         return Caller(session.principal, session.access_key_id, session, issuer.policies, issuer.boundary, tags)
 

@@ -42,6 +42,7 @@ _PRINCIPAL_TYPES = {
     "federated-user": "FederatedUser",
 }
 _FEDERATION_ACTIONS = {"saml": "sts:AssumeRoleWithSAML", "web-identity": "sts:AssumeRoleWithWebIdentity"}
+_REFUSALS = {"sts:TagSession": "tag-session-denied", "sts:SetSourceIdentity": "source-identity-denied"}
 # Issuers that trust policies name without an ARN (IAM User Guide, "Principal > OIDC federated principals").
 _BUILT_IN = frozenset({"accounts.google.com", "cognito-identity.amazonaws.com"})
 
@@ -176,7 +177,7 @@ def assume_role(
     sts:SetSourceIdentity (observed: ar-sourceidentity-inherit).
     """
     if caller.principal.kind == "root":
-        raise Refused("role-not-assumable", "Roles may not be assumed by root accounts.")
+        raise Refused("root-assumes-no-role", "Roles may not be assumed by root accounts.")
     session = caller.session
     demand = _Demand(
         values["RoleSessionName"],
@@ -190,7 +191,7 @@ def assume_role(
     is_tagged = bool(tags or (session is not None and session.transitive))
     for action in _actions("sts:AssumeRole", is_tagged, demand.source_identity):
         if role is None or not _may_assume(caller, role, Ask(action, role_arn, context)):
-            raise Refused("role-not-assumable", _denial(caller, action, role_arn))
+            raise Refused(_REFUSALS.get(action, "role-not-assumable"), _denial(caller, action, role_arn))
 
 
 def assume_role_with_federation(
@@ -210,7 +211,7 @@ def assume_role_with_federation(
     context = {**context_at(now, extra), **_grouped(identity.conditions), **_demand_context(demand)}
     for action in _actions(_FEDERATION_ACTIONS[kind], bool(identity.tags), identity.source_identity):
         if role is None or not _trusts(role, kind, identity, Ask(action, role.arn, context)):
-            raise Refused("role-not-assumable", f"Not authorized to perform {action}")
+            raise Refused("federation-denied", f"Not authorized to perform {action}")
 
 
 def _trusts(role: Role, kind: Federation, identity: FederatedIdentity, ask: Ask) -> bool:
@@ -229,7 +230,7 @@ def permitted(caller: Caller, action: str, resource: str, context: Context) -> N
     (api-reference, "GetFederationToken > Permissions").
     """
     if _own_policies(caller, Ask(action, resource, context)) != ("allow", "allow"):
-        raise Refused("access-denied", _denial(caller, action, resource))
+        raise Refused(_REFUSALS.get(action, "access-denied"), _denial(caller, action, resource))
 
 
 def _actions(main: str, is_tagged: bool, source_identity: str | None) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from targets.reference import authorize, saml, web_identity
+from targets.reference import authorize, constraints, saml, web_identity
 from targets.reference.arns import Arn, parse_arn
 from targets.reference.authentication import merged, root_of
 from targets.reference.model import Caller, Principal, Refused, Role, Session
@@ -50,6 +51,13 @@ class Restriction:
     transitive: tuple[str, ...]
     packed: int
     passed: bool  # whether anything of it was passed
+
+
+@cache
+def _tag_members() -> constraints.Table:
+    """Return the members in which AssumeRole takes tags."""
+    table = constraints.tables()["AssumeRole"]
+    return {name: table[name] for name in ("Tags", "TransitiveTagKeys")}
 
 
 class Operations:
@@ -125,7 +133,7 @@ class Operations:
         """Hand out credentials of a role."""
         arn = self.arn(values["RoleArn"])
         inherited = self.inherited(caller)
-        restriction = self._restriction(values, inherited)
+        restriction = self._restriction(values, inherited, arn.account)
         self.check_contexts(values)
         mfa = self.check_mfa(caller, values)
         source = self.source_identity(caller, arn, values)
@@ -151,7 +159,7 @@ class Operations:
         if held is not None and asked not in {None, held}:
             who = caller.principal.arn
             denial = f"User: {who} is not authorized to perform: sts:SetSourceIdentity on resource: {arn.text}"
-            raise Refused("role-not-assumable", denial)
+            raise Refused("source-identity-denied", denial)
         return asked or held
 
     def check_may_assume(
@@ -194,18 +202,20 @@ class Operations:
         """Return the caller's transitive tags, which every later session has."""
         if caller.session is None:
             return ()
-        return tuple(tag for tag in caller.session.tags if tag[0] in caller.session.transitive)
+        transitive = {key.lower() for key in caller.session.transitive}
+        return tuple(tag for tag in caller.session.tags if tag[0].lower() in transitive)
 
     # Federation
 
     def assume_role_with_saml(self, _caller: Caller | None, values: Values) -> Result:
         """Hand out credentials of a role to whom a SAML assertion speaks of."""
         provider_arn, role_arn = self.arn(values["PrincipalArn"]), self.arn(values["RoleArn"])
-        restriction = self._restriction(values, ())
+        self._restriction(values, (), role_arn.account)  # what is wrong with the policies is told first
         provider = self._iam.saml_provider(provider_arn.text)
         if provider is None:
             raise Refused("invalid-identity-token", "Specified provider doesn't exist.")
         identity = saml.verify(values["SAMLAssertion"], provider, now=self._now(), role_arn=role_arn.text)
+        restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = identity.session_name or ""
         session = self._federated_session("saml", identity, role_arn, values, name, restriction)
         if identity.not_on_or_after is not None:
@@ -222,7 +232,7 @@ class Operations:
     def assume_role_with_web_identity(self, _caller: Caller | None, values: Values) -> Result:
         """Hand out credentials of a role to whom an OpenID Connect token speaks of."""
         role_arn = self.arn(values["RoleArn"])
-        restriction = self._restriction(values, ())
+        self._restriction(values, (), role_arn.account)  # what is wrong with the policies is told first
         self.check_provider_id(values.get("ProviderId"))
         token = values["WebIdentityToken"]
         issuer = web_identity.issuer_of(token)
@@ -230,6 +240,7 @@ class Operations:
         if provider is None:
             raise Refused("invalid-identity-token", f"No OpenIDConnect provider found in your account for {issuer}")
         identity = web_identity.verify(token, provider, self._keys, now=self._now())
+        restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = values["RoleSessionName"]
         session = self._federated_session("web-identity", identity, role_arn, values, name, restriction)
         return {
@@ -264,12 +275,23 @@ class Operations:
         session = self._role_session(role, name, values["DurationSeconds"], kind)
         return replace(
             session,
-            tags=identity.tags,
-            transitive=identity.transitive,
+            tags=restriction.tags,
+            transitive=restriction.transitive,
             source_identity=identity.source_identity,
             policies=restriction.policies,
             federated=identity.conditions,
         )
+
+    def identity_tags(self, identity: FederatedIdentity) -> Values:
+        """Return the tags that a provider passes, as members; they have the limits of tags in a request.
+
+        AssumeRoleWithSAML and AssumeRoleWithWebIdentity > Tags give the limits. What AWS answers is not known, so it
+        is what AWS answers to the same tags in AssumeRole.
+        """
+        parameters = {f"TransitiveTagKeys.member.{n}": key for n, key in enumerate(identity.transitive, 1)}
+        for number, (key, value) in enumerate(identity.tags, 1):
+            parameters |= {f"Tags.member.{number}.Key": key, f"Tags.member.{number}.Value": value}
+        return constraints.validate(_tag_members(), parameters)
 
     def check_may_federate(
         self, kind: authorize.Federation, identity: FederatedIdentity, role: Role | None, name: str
@@ -291,7 +313,7 @@ class Operations:
         self.check_long_term(caller, "GetFederationToken")
         name, who = values["Name"], caller.principal
         arn = f"arn:aws:sts::{who.account}:federated-user/{name}"
-        restriction = self._restriction(values, ())
+        restriction = self._restriction(values, (), who.account)
         authorize.permitted(caller, "sts:GetFederationToken", arn, self._context(caller))
         if restriction.tags:
             tagged = self._context(caller) | authorize.request_tags(restriction.tags)
@@ -315,7 +337,9 @@ class Operations:
     def check_other_calls(self, caller: Caller, operation: str) -> None:
         """Refuse what sessions of GetSessionToken and GetFederationToken may not call (their Permissions)."""
         if caller.session is not None and caller.session.origin in {"session-token", "federation"}:
-            raise Refused("access-denied", f"Cannot call {operation} with session credentials")
+            raise Refused(
+                "session-credentials-not-accepted", f"Cannot call {operation} with session credentials"
+            )
 
     # The operations that the current model adds
 
@@ -421,8 +445,10 @@ class Operations:
         if {key.lower() for key, _ in inherited} & {key.lower() for key, _ in tags}:
             raise Refused("inherited-tag", "A tag of the request has the key of an inherited transitive tag.")
 
-    def _restriction(self, values: Values, inherited: tuple[tuple[str, str], ...]) -> Restriction:
-        """Read session policies and tags.
+    def _restriction(
+        self, values: Values, inherited: tuple[tuple[str, str], ...], account: str
+    ) -> Restriction:
+        """Read session policies and tags; managed policies must be those of `account` or of AWS.
 
         Raises:
             Refused: a policy is malformed or unknown, tags contradict each other, or all is too large packed.
@@ -432,7 +458,7 @@ class Operations:
         self.check_transitive(transitive, tags)
         self.check_inherited(tags, inherited)
         arns = [entry["arn"] for entry in values.get("PolicyArns") or () if "arn" in entry]
-        managed = [self._managed_policy(arn) for arn in arns]
+        managed = [self.managed_policy(arn, account) for arn in arns]
         inline = [values["Policy"]] if "Policy" in values else []
         for text in inline:
             self.check_policy(text)
@@ -452,9 +478,9 @@ class Operations:
         """Return the packed size in percent."""
         return packed_percent(inline, arns, tags)
 
-    def _managed_policy(self, arn: str) -> str:
-        self.arn(arn)
-        text = self._iam.managed_policy(arn)
+    def managed_policy(self, arn: str, account: str) -> str:
+        """Return a managed policy; one of another account is as good as none (AssumeRole > PolicyArns)."""
+        text = self._iam.managed_policy(arn) if self.arn(arn).account in {account, "aws"} else None
         if text is None:
             raise Refused("unknown-managed-policy", f"{arn} is invalid")
         return text

@@ -20,23 +20,17 @@ class Reply:
     type: str = "Sender"
 
 
-# Where the contract's observed answer is one by analogy only, the model's own error is meant.
+# Where the contract's observed answer is one by analogy, or of a wider case, the model's own error is meant.
 _MODELLED = {
+    "idp-communication-error": Reply(400, "IDPCommunicationError"),  # wi-jwks is of an issuer that does answer
     "inherited-tag": Reply(400, "InvalidParameterValue"),  # as ar-tag-duplicate-case
     "outbound-federation-disabled": Reply(403, "OutboundWebIdentityFederationDisabledException"),
-}
-# Refusals of calls that no rule asks for yet, as AWS was observed to answer (observed.yaml, in brackets).
-_OWN = {
-    "access-denied": Reply(403, "AccessDenied"),  # gft-denied
-    "expired-session": Reply(403, "ExpiredToken"),  # auth-expired
-    "unknown-access-key": Reply(403, "InvalidClientTokenId"),  # gaki-unknown: not known
-    "unknown-managed-policy": Reply(400, "ValidationError"),  # not known
 }
 
 
 def replies() -> dict[str, Reply]:
     """Return the reply to every refusal by its name; those that are HTTP's alone have none."""
-    found = dict(_OWN)
+    found: dict[str, Reply] = {}
     for name, refusal in load().refusals.items():
         coded = [answer for answer in refusal.answers if answer.code is not None]
         if coded:

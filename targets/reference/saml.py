@@ -70,8 +70,8 @@ def verify(assertion: str, provider: SamlProvider, *, now: datetime, role_arn: s
 
     Tags are returned as they stand: their number, length and characters are for the caller to judge.
 
-    Raises Refused: invalid-identity-token, expired-federation-token, or role-not-assumable where the response does
-    not pair `role_arn` with the provider. Raises ValueError where `check_metadata` would.
+    Raises Refused: invalid-identity-token, expired-federation-token, one of saml-..., or federation-denied where the
+    response does not pair `role_arn` with the provider. Raises ValueError where `check_metadata` would.
     """
     metadata = _read_metadata(provider.metadata)
     data = _decode(assertion)
@@ -82,7 +82,8 @@ def verify(assertion: str, provider: SamlProvider, *, now: datetime, role_arn: s
     _check_issuer(believed, metadata)
     status = root.find(f"{_P}Status/{_P}StatusCode")
     if status is None or status.get("Value") != _SUCCESS:
-        _invalid("Response status is not success")
+        # AssumeRoleWithSAML > Errors > IDPRejectedClaim: the provider reports that authentication failed.
+        raise Refused("saml-status-not-success", "Response status is not success")
     _check_age(believed, now)
     recipient = _recipient(believed, now)
     _check_conditions(believed, now)
@@ -176,7 +177,7 @@ def _signed_assertion(data: bytes, root: Element, certificates: tuple[Certificat
     assertion = _only_assertion(root)
     places = [place for place in (root, assertion) if place.find(_SIGNATURE) is not None]
     if not places or len(list(root.iter(_SIGNATURE))) != len(places):
-        _invalid(_BAD_SIGNATURE)
+        _invalid(_BAD_SIGNATURE, "saml-signature-invalid")
     believed = assertion
     if root in places:
         believed = _only_assertion(_verified(data, "./", root, certificates))
@@ -200,7 +201,7 @@ def _verified(data: bytes, location: str, signed: Element, certificates: tuple[C
     tries = (_covered(data, location, certificate) for certificate in certificates)
     covered = next((covered for covered in tries if covered is not None), None)
     if covered is None or (covered.tag, covered.get("ID")) != (signed.tag, signed.get("ID")):
-        _invalid(_BAD_SIGNATURE)
+        _invalid(_BAD_SIGNATURE, "saml-signature-invalid")
     return covered
 
 
@@ -232,7 +233,7 @@ def _check_issuer(element: Element, metadata: _Metadata) -> None:
     if issuer is None and element.tag == _RESPONSE:
         return
     if issuer is None or _text(issuer) != metadata.entity_id:
-        _invalid(_SIGNED_BY_ANOTHER)
+        _invalid(_SIGNED_BY_ANOTHER, "saml-issuer-unknown")
 
 
 def _check_age(assertion: Element, now: datetime) -> None:
@@ -240,7 +241,7 @@ def _check_age(assertion: Element, now: datetime) -> None:
     if issued is None:
         _invalid("Response does not tell when it was issued")
     if now - issued > _REDEEMED_WITHIN:
-        _expired("Token must be redeemed within 5 minutes of issuance")
+        raise Refused("saml-redeemed-late", "Token must be redeemed within 5 minutes of issuance")
     if issued - now > _REDEEMED_WITHIN:
         _invalid("Response is not valid yet")
 
@@ -268,12 +269,12 @@ def _check_conditions(assertion: Element, now: datetime) -> None:
     conditions = assertion.find(f"{_A}Conditions")
     restrictions = [] if conditions is None else conditions.findall(f"{_A}AudienceRestriction")
     if conditions is None or not restrictions:
-        _invalid("Response does not contain the required audience.")
+        _invalid("Response does not contain the required audience.", "saml-audience-missing")
     _check_period(conditions, now)
     for restriction in restrictions:
         audiences = [_text(audience) for audience in restriction.iterfind(f"{_A}Audience")]
         if not any(audience == _URN or _SIGN_IN.fullmatch(audience) for audience in audiences):
-            _invalid("Response does not contain the required audience.")
+            _invalid("Response does not contain the required audience.", "saml-audience-missing")
 
 
 def _check_period(element: Element, now: datetime) -> None:
@@ -290,7 +291,7 @@ def _identity(
     attributes = _attributes(assertion)
     roles = _roles(attributes.get(f"{_ATTRIBUTES}Role", ()))
     if (role_arn, provider.arn) not in roles:
-        raise Refused("role-not-assumable", "Not authorized to perform sts:AssumeRoleWithSAML")
+        raise Refused("federation-denied", "Not authorized to perform sts:AssumeRoleWithSAML")
     name_id = assertion.find(f"{_A}Subject/{_A}NameID")
     if name_id is None or not _text(name_id):
         _invalid("Response does not contain a NameID")
@@ -347,7 +348,7 @@ def _session_name(values: tuple[str, ...]) -> str:
     if not values:
         _invalid("RoleSessionName is required in AuthnResponse")
     if len(values) > 1 or not _NAME.fullmatch(values[0]):
-        _invalid(f"RoleSessionName in AuthnResponse must match {_NAME.pattern}")
+        _invalid(f"RoleSessionName in AuthnResponse must match {_NAME.pattern}", "saml-session-name-invalid")
     return values[0]
 
 
@@ -417,8 +418,8 @@ def _account_and_name(provider_arn: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def _invalid(message: str) -> NoReturn:
-    raise Refused("invalid-identity-token", message)
+def _invalid(message: str, refusal: str = "invalid-identity-token") -> NoReturn:
+    raise Refused(refusal, message)
 
 
 def _expired(message: str) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from specs.contract import API_VERSION, load
 from targets.reference import constraints, reading, rendering
 from targets.reference.authentication import Authenticator, RootKey
 from targets.reference.authorize import context_of, permitted
-from targets.reference.clock import Clock
+from targets.reference.clock import Clock, seconds_of
 from targets.reference.iam import Iam
 from targets.reference.mfa import MfaChecker
 from targets.reference.model import HttpAnswer, HttpRequest, Refused
@@ -42,6 +43,7 @@ MEMBER_ACCOUNT = "777788889999"  # of the organization whose management account 
 ROOT_KEYS = (RootKey("test", "test", ACCOUNT), RootKey("test-second", "test", SECOND_ACCOUNT))
 BODY_LIMIT = 10_000_000  # bytes (observed.yaml, proto-body-limit-ok)
 _CONTROL = "/_reference/"
+_CLOCK = "x-reference-clock"  # by how many seconds the clock is ahead for this request
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ class Service:
 
     def answer(self, request: HttpRequest) -> HttpAnswer:
         """Answer one request; never raises for anything that a client can send."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.clock.ahead(_ahead(request)))
+            except (ValueError, OverflowError):
+                return self._malformed()
+            return self._answer_now(request)
+
+    def _answer_now(self, request: HttpRequest) -> HttpAnswer:
         if request.target.startswith(_CONTROL):
             return self._control(request)
         for change in self.before:
@@ -176,11 +186,14 @@ class Service:
         try:
             content = handler(given)
         except (KeyError, ValueError, OverflowError):
-            return rendering.document(400, "{}", stamp, content_type="application/json")
+            return self._malformed()
         return rendering.document(200, json.dumps(content), stamp, content_type="application/json")
 
+    def _malformed(self) -> HttpAnswer:
+        return rendering.document(400, "{}", self.stamp(), content_type="application/json")
+
     def _move_clock(self, given: dict[str, str]) -> dict[str, str]:
-        self.clock.move(float(given.get("move", "0")))
+        self.clock.move(seconds_of(given.get("move", "0")))
         return {"now": self.clock.now().isoformat()}
 
     def _fixtures(self, given: dict[str, str]) -> dict[str, str]:
@@ -191,6 +204,14 @@ class Service:
             "trade-in-token": self.operations.trade_in_token(given["role-arn"]),
             "member-account": MEMBER_ACCOUNT,
         }
+
+
+def _ahead(request: HttpRequest) -> float:
+    """Return by how many seconds the clock is to be ahead for this request; ValueError for what is no number."""
+    told = [value for name, value in request.headers if name == _CLOCK]
+    if len(told) > 1:
+        raise ValueError("told twice")
+    return seconds_of(told[0]) if told else 0.0
 
 
 _METHODS = {

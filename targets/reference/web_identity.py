@@ -55,6 +55,7 @@ _NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
 )
+_NO_ANSWER = "The identity provider could not be reached"
 _THUMBPRINT = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
 
 
@@ -64,7 +65,8 @@ class KeySource(Protocol):
     def keys(self, provider: OpenIdProvider, *, fresh: bool = False) -> Sequence[Json]:
         """Return the JSON web keys of the provider's issuer; `fresh`: not from memory.
 
-        Raises Refused: idp-communication-error, or invalid-identity-token for a certificate that is not known.
+        Raises Refused: idp-communication-error where nobody answers, verification-key-missing where the answer has
+        no keys, and web-identity-thumbprint-unknown for a certificate that is not known.
         """
         ...
 
@@ -138,7 +140,7 @@ def _check_signature(token: str, header: Json, provider: OpenIdProvider, keys: K
     if not fitting:  # the issuer may have new keys
         fitting = [key for key in keys.keys(provider, fresh=True) if _fits(key, algorithm, kid)]
     if not fitting:
-        _invalid(_NO_KEY)
+        _invalid(_NO_KEY, "verification-key-missing")
     if not any(_signed_with(key, token, algorithm) for key in fitting):
         _invalid("Token signature invalid")
 
@@ -177,7 +179,7 @@ def _audience(claims: Json, provider: OpenIdProvider) -> str:
     audiences = given if isinstance(given, list) else [given]
     audience = next((one for one in audiences if one in provider.client_ids), None)
     if audience is None:
-        _invalid("Incorrect token audience")
+        _invalid("Incorrect token audience", "web-identity-audience-unknown")
     return audience
 
 
@@ -186,7 +188,7 @@ def _check_times(claims: Json, now: int) -> None:
     if now >= expires + _LEEWAY:
         _expired(f"Token expired: current date/time {now} must be before the expiration date/time {int(expires)}")
     if now - issued > _OLDEST + _LEEWAY:
-        _expired(f"Token too old: {int(now - issued)}")
+        raise Refused("web-identity-too-old", f"Token too old: {int(now - issued)}")
     begins = _seconds(claims, "nbf") if "nbf" in claims else 0
     if max(issued, begins) > now + _LEEWAY:
         _invalid("Token is not valid yet")
@@ -253,7 +255,11 @@ _MOST_ISSUERS = 64  # whose keys are remembered
 
 
 class _Unreachable(Exception):  # noqa: N818 - the name says what happened
-    """An issuer does not give its keys."""
+    """An issuer does not answer."""
+
+
+class _Unusable(Exception):  # noqa: N818 - the name says what happened
+    """An issuer answers with something else than its keys."""
 
 
 class HttpsKeys:
@@ -296,17 +302,19 @@ class HttpsKeys:
             # OpenID Connect Discovery, 4.3: the document names its issuer.
             document = _get(place, trusted, deadline) if about.get("issuer") == provider.url else {}
         except _Unreachable:
+            raise Refused("idp-communication-error", _NO_ANSWER) from None
+        except _Unusable:
             document = {}
         keys = document.get("keys")
         if not isinstance(keys, list):
-            raise Refused("idp-communication-error", _NO_KEY)
+            _invalid(_NO_KEY, "verification-key-missing")
         return tuple(key for key in keys if isinstance(key, dict))
 
 
 def _get(url: str, trusted: frozenset[str], deadline: float) -> Json:
     """Return the JSON object at `url`.
 
-    Raises _Unreachable, and Refused for a certificate that is not among those trusted.
+    Raises _Unreachable, _Unusable, and Refused for a certificate that is not among those trusted.
     """
     address, port, target = _loopback(url)
     # HTTP/1.0: the answer ends where the connection does.
@@ -320,10 +328,12 @@ def _get(url: str, trusted: frozenset[str], deadline: float) -> Json:
                 connection.sendall(request.encode("latin-1"))
                 body = _body(_read(connection, deadline))
         document = json.loads(body)
-    except (OSError, http.client.HTTPException, ValueError, RecursionError):  # ssl's errors are OSErrors
+    except OSError:  # ssl's errors, and time that is over, among them
         raise _Unreachable from None
+    except (http.client.HTTPException, ValueError, RecursionError):
+        raise _Unusable from None
     if not isinstance(document, dict):
-        raise _Unreachable
+        raise _Unusable
     return document
 
 
@@ -357,7 +367,7 @@ def _context() -> ssl.SSLContext:
 def _check_thumbprint(connection: ssl.SSLSocket, trusted: frozenset[str]) -> None:
     certificate = connection.getpeercert(binary_form=True) or b""
     if hashlib.sha1(certificate, usedforsecurity=False).hexdigest() not in trusted:  # IAM's thumbprints are SHA-1
-        _invalid(_THUMBPRINT)
+        _invalid(_THUMBPRINT, "web-identity-thumbprint-unknown")
 
 
 def _left(deadline: float) -> float:
@@ -400,8 +410,8 @@ def _body(data: bytes) -> bytes:
     return response.read()
 
 
-def _invalid(message: str) -> NoReturn:
-    raise Refused("invalid-identity-token", message)
+def _invalid(message: str, refusal: str = "invalid-identity-token") -> NoReturn:
+    raise Refused(refusal, message)
 
 
 def _expired(message: str) -> NoReturn:

@@ -28,11 +28,16 @@ CALLERS = {
     "session-token-user": USER_ARN,
 }
 class Values(dict[str, str]):
-    """Of fixtures, which are named by what they are, every role is the same."""
+    """Of fixtures, which are named by what they are, all of a kind are the same."""
 
     def __missing__(self, name: str) -> str:
-        assert name.startswith("role-"), name
-        return ROLE
+        key, _, part = name.partition(".")
+        if part:
+            return {"device": f"arn:aws:iam::{ACCOUNT}:mfa/device", "access-key-id": "AKIAIOSFODNN7EXAMPLE"}.get(
+                part, f"a-{part}"
+            )
+        known = {"role": ROLE, "user": USER_ARN, "token": "a.genuine.token", "policy": "arn:aws:iam::aws:policy/P1"}
+        return known[key.partition("-")[0]]
 
 
 VALUES = Values({

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from generators import everything, scenarios
+from generators.expectation import placeholders
 from specs import contract
 from specs.loader import SpecError
 
@@ -25,8 +25,10 @@ HEAD = """scenarios:
   given: {users: {bare: {}}, roles: {first: {allows: ['sts:*']}, second: {trusts: [first]}}}
   steps:
 """
+OF_THE_RUN = {"account", "second-account", "member-account", "encoded-message", "user-arn"}
 KEPT = "  - {call: AssumeRole, with: {RoleArn: $first, RoleSessionName: one}, keep: chained}\n"
 CALL = "  - {call: AssumeRole, as: $chained, with: {RoleArn: $second, RoleSessionName: two}, "
+TWICE = "".join(KEPT.replace("keep: chained", f"mfa: $bare, keep: {name}") for name in ("one", "two"))
 GRANTED = CALL + "case: good, expect: success}\n"
 REFUSED = CALL + "case: bad, expect: %s}\n"
 
@@ -37,21 +39,29 @@ def test_there_are_scenarios() -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_case_has_what_it_rests_on(case: Case) -> None:
-    """Every caller and every placeholder is made or kept before; a refusal has a control that is granted."""
-    callers = {"", "user", *(fixture.key for fixture in case.fixtures)}
-    made = {fixture.key for fixture in case.fixtures}
-    sent = [*((step.request, step.keep) for step in case.setup), (case.request, "")]
-    for request, keep in sent:
+    """Every caller and every placeholder is given, made or kept before; a refusal has a control that is granted."""
+    keys = {fixture.key for fixture in case.fixtures}
+    recipes = {recipe.name: recipe for recipe in case.recipes}
+    callers, known = {"", "user", "root", *keys}, {*OF_THE_RUN, *keys, *recipes}
+    for request, keep in (*((step.request, step.keep) for step in case.setup), (case.request, "")):
         assert request.caller in callers
         for _, value in request.parameters:
-            assert set(re.findall(r"\$\{((?:role|user)-[0-9a-f]+)\}", value or "")) <= made
+            assert {name.partition(".")[0] for name in placeholders(value or "")} <= known
         callers.add(keep)
-    known: set[str] = set()
-    for fixture in case.fixtures:
-        assert set(fixture.trusts) <= {"account", "user", *known}
-        known.add(fixture.key)
-    if case.expectation.outcome == "refusal":
+        known.add(keep)
+    for recipe in case.recipes:
+        assert recipe.issuer in keys
+        assert {name.partition(".")[0] for name in placeholders(recipe.says)} <= known
+    if case.expectation.outcome != "success":
         assert CASES[case.control].expectation.outcome == "success"
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_fixtures_stand_in_the_order_in_which_they_can_be_made(case: Case) -> None:
+    known = set(OF_THE_RUN)
+    for fixture in case.fixtures:
+        assert {name.partition(".")[0] for name in placeholders(fixture.trust + fixture.policy)} <= known
+        known.add(fixture.key)
 
 
 def test_alike_fixtures_are_one(written: _Write) -> None:
@@ -93,9 +103,20 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Write:
     ("text", "line", "complaint"),
     [
         (HEAD + KEPT.replace("AssumeRole,", "AssumeRoll,"), 2, "a step calls 'AssumeRoll', expected one of"),
-        (HEAD + KEPT.replace("$first", "$frist"), 2, "'$frist' is no role that is given, expected one of $first"),
-        (HEAD + KEPT.replace("$first", "$bare"), 2, "'$bare' is no role that is given"),
-        (HEAD + GRANTED, 2, "a step calls as '$chained', expected one of user, $bare"),
+        (HEAD + KEPT.replace("$first", "$frist"), 2, "'$frist' is nothing that is given or was kept, expected one"),
+        (HEAD + KEPT.replace("$first", "$first.arn"), 2, "'$first.arn' is no part of a role, expected one of id"),
+        (HEAD + KEPT.replace("$first", "$bare.code"), 2, "'$bare.code' is no part of a user, expected one of"),
+        (HEAD + KEPT.replace("$first", "$chained"), 2, "'$chained' is nothing that is given or was kept"),
+        (HEAD + KEPT + GRANTED.replace("$second", "$chained"), 2, "'$chained' stands for credentials"),
+        (HEAD + KEPT + GRANTED.replace("$second", "'x-${secnd}'"), 2, "'$secnd' is nothing that is given"),
+        (HEAD + KEPT + GRANTED.replace("case: good", "assertion: {from: $bare}, case: good"), 2, "no saml provider"),
+        (HEAD + KEPT + GRANTED.replace("case: good", "token: {from: $idp}, case: good"), 2, "is no openid provider"),
+        (HEAD + KEPT + GRANTED.replace("case: good", "token: {form: $idp}, case: good"), 8, "form"),
+        (HEAD + KEPT + GRANTED.replace("as: $chained", "after: 9"), 2, "comes 9 s after nothing"),
+        (HEAD + KEPT + GRANTED + (REFUSED % "malformed-arn").replace("bad,", "bad, control: no,"), 2, "control 'no'"),
+        (HEAD + KEPT.replace("keep: chained", "keep: chained, after: 9"), 7, "a case, and nothing else, has"),
+        (HEAD.replace("bare: {}", "bare: {mfa: true}") + TWICE, 2, "'$bare.code' stands twice"),
+        (HEAD + GRANTED, 2, "a step calls as '$chained', expected one of user, root, $bare"),
         (HEAD + KEPT + GRANTED.replace("$chained", "chained"), 2, "a step calls as 'chained', expected one of"),
         (HEAD + KEPT + GRANTED.replace("$chained", "$second"), 2, "a step calls as '$second'"),
         (HEAD + KEPT + GRANTED + REFUSED % "no-such-refusal", 2, "a step expects 'no-such-refusal', expected"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from generators.answer import Answer
@@ -27,22 +28,37 @@ def policy(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+class _AsTheyAre(dict[str, str]):
+    """Values of a run that leave whatever looks like a placeholder in its place."""
+
+    def __missing__(self, name: str) -> str:
+        return f"${{{name}}}"
+
+
 @dataclass
 class Sts:
     """A reference, and how to ask it."""
 
     service: Service = field(default_factory=lambda: build(Settings()))
 
-    def send(self, request: Request, keys: Credentials | None, service: str = "sts") -> Answer:
+    def send(
+        self, request: Request, keys: Credentials | None, service: str = "sts", ahead: float | None = None
+    ) -> Answer:
+        """Send a request; with `ahead`, as if the clocks of both sides were so many seconds ahead."""
+        if ahead is not None:
+            request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(ahead))))
         signer = Signer(ENDPOINT, "us-east-1", service)
-        sent = prepare(request, signer, keys, {}, self.service.clock.now())
+        sent = prepare(request, signer, keys, _AsTheyAre(), self.service.clock.now() + timedelta(seconds=ahead or 0))
         headers = tuple((name.lower(), value) for name, value in sent.headers)
         answer = self.service.answer(HttpRequest(sent.method, sent.target, headers, sent.body))
         return Answer(answer.status, tuple((n.lower(), v) for n, v in answer.headers), answer.body)
 
     def call(self, operation: str, keys: Credentials | None = ROOT, **members: object) -> Answer:
+        """Call an operation; `ahead` is no member, but as in `send`."""
+        told = members.pop("ahead", None)
+        ahead = None if told is None else float(str(told))
         pairs = tuple((name.replace("__", "."), str(value)) for name, value in members.items())
-        return self.send(plain_request(operation, pairs, signed=keys is not None), keys)
+        return self.send(plain_request(operation, pairs, signed=keys is not None), keys, ahead=ahead)
 
     def iam(self, action: str, keys: Credentials = ROOT, **members: object) -> Answer:
         pairs = tuple((name.replace("__", "."), str(value)) for name, value in members.items())

@@ -95,6 +95,13 @@ def role(*statements: dict[str, Any], account: str = HOME) -> Role:
     return Role(DEMO.replace(HOME, account), "AROA" + "B" * 17, "demo", account, policy(*statements))
 
 
+REFUSALS = {
+    "sts:AssumeRole": "role-not-assumable",
+    "sts:TagSession": "tag-session-denied",
+    "sts:SetSourceIdentity": "source-identity-denied",
+}
+
+
 def denied(
     caller: Caller,
     target: Role | None,
@@ -110,9 +117,9 @@ def denied(
     try:
         assume_role(caller, target, arn, members, tags, mfa=mfa, now=NOW, extra=extra or {})
     except Refused as refused:
-        assert refused.refusal == "role-not-assumable"  # noqa: PT017 - it may or may not be refused
         message = refused.message or ""
         action = message.split(" perform: ")[1].split(" on ")[0]
+        assert refused.refusal == REFUSALS[action]  # noqa: PT017 - it may or may not be refused
         assert message == (f"User: {caller.principal.arn} is not authorized to perform: {action} on resource: {arn}")
         return action
     return None
@@ -230,7 +237,7 @@ def test_a_role_that_does_not_exist_is_refused_alike() -> None:
 def test_root_assumes_no_role(caller: Caller, target: Role | None) -> None:
     with pytest.raises(Refused) as caught:
         assume_role(caller, target, DEMO, {"RoleSessionName": "two"}, (), mfa=False, now=NOW)
-    assert caught.value.refusal == "role-not-assumable"
+    assert caught.value.refusal == "root-assumes-no-role"
     assert caught.value.message == "Roles may not be assumed by root accounts."
 
 
@@ -458,7 +465,7 @@ def federation_denied(kind: Federation, identity: FederatedIdentity, target: Rol
     try:
         assume_role_with_federation(kind, identity, target, "two", now=NOW)
     except Refused as refused:
-        assert refused.refusal == "role-not-assumable"  # noqa: PT017 - it may or may not be refused
+        assert refused.refusal == "federation-denied"  # noqa: PT017 - it may or may not be refused
         start, action = (refused.message or "").rsplit(" ", 1)
         assert start == "Not authorized to perform"
         return action

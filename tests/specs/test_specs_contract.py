@@ -18,7 +18,29 @@ from specs.model import Authority, CoverageFile, Member, RuleId, Uncovered
 ROOT = Path(__file__).parents[2]
 
 # Refusals that wait for cases: scenarios of a later issue will meet them.
-WAITING = {"expired-credentials", "not-authorized", "plaintext-limit"}
+WAITING = {
+    "access-denied",
+    "expired-session",
+    "federation-denied",
+    "identity-tags-refused",
+    "orphaned-session",
+    "root-assumes-no-role",
+    "saml-audience-missing",
+    "saml-issuer-unknown",
+    "saml-provider-unknown",
+    "saml-redeemed-late",
+    "saml-session-name-invalid",
+    "saml-signature-invalid",
+    "saml-status-not-success",
+    "source-identity-denied",
+    "tag-session-denied",
+    "unknown-access-key",
+    "unknown-managed-policy",
+    "verification-key-missing",
+    "web-identity-audience-unknown",
+    "web-identity-thumbprint-unknown",
+    "web-identity-too-old",
+}
 
 # Answers marked as observed that their evidence does not show as such; its notes say why they are taken.
 UNLIKE_EVIDENCE = {("incomplete-signature", 403), ("unreadable-content-type", 302)}

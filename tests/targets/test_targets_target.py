@@ -340,4 +340,5 @@ def test_sessions_that_go_on_calling_end_soon() -> None:
     steps = [step for case in everything.cases() for step in restrained(case).setup]
     assert steps
     for step in steps:
-        assert dict(step.request.parameters)["DurationSeconds"] == "900"
+        given = dict(step.request.parameters).get("DurationSeconds") or ""
+        assert step.request.operation not in MINTING | {"GetSessionToken"} or int(given) <= 3600
