@@ -32,6 +32,7 @@ class Request:
     content_type: str | None = FORM
     headers: tuple[tuple[str, str], ...] = ()
     space: str = "+"  # or '%20', in form bodies
+    encoding: str = ""  # of percent escapes: '' as botocore does, 'lower' case digits, 'all' characters escaped
     body_bytes: int | None = None
     raw_query: str = ""  # put into the query string as it is
     signing: Signing = CORRECT

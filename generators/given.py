@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from generators.case import Fixture
 from generators.federated import OPENID_PROVIDER, SAML_PROVIDER
+from generators.plain import incompressible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,12 +24,14 @@ PARTS: dict[str, frozenset[str]] = {
     "role": frozenset({"name", "id"}),
     "user": frozenset({"name", "id", "access-key-id", "device", "code", "wrong-code", "old-code"}),
     "policy": frozenset(),
-    "saml": frozenset({"name"}),
+    "saml": frozenset({"name", "issuer", "name-qualifier"}),
     "openid": frozenset({"issuer", "audience"}),
 }
 _OF_DEVICES = frozenset({"device", "code", "wrong-code", "old-code"})
 # Values of the run that texts may name.
 _OF_THE_RUN = frozenset({"account", "second-account", "member-account", "encoded-message", "user-arn"})
+# Texts of 256 letters and digits without pattern, too long to be written out; each number has its own.
+_LONG = re.compile(r"long-[1-9][0-9]?")
 _NAME = re.compile(r"\$(?:([a-z][a-z0-9-]*)(?:\.([A-Za-z0-9/-]+))?$|\{([a-z][a-z0-9-]*)(?:\.([A-Za-z0-9/-]+))?\})")
 
 _ROOTS = {"account": "arn:aws:iam::${account}:root", "second-account": "arn:aws:iam::${second-account}:root"}
@@ -75,7 +78,10 @@ class Given:
     def _add(self, name: str, made: Fixture, apart: str = "") -> None:
         if name in self.fixtures:
             raise self._mistake(f"'{name}' is given twice, expected one of that name")
-        self.fixtures[name] = replace(made, key=made.key or f"{made.kind}-{digest(f'{made}{apart}')}")
+        # What two names of a scenario stand for is two, however alike. Other scenarios share them, the second, too.
+        alike = sum(replace(other, key="") == replace(made, key="") for other in self.fixtures.values())
+        number = str(alike) if alike and not made.key else ""
+        self.fixtures[name] = replace(made, key=made.key or f"{made.kind}-{digest(f'{made}{apart}{number}')}")
 
     def _role(self, role: RoleFixture) -> Fixture:
         return Fixture(
@@ -161,6 +167,8 @@ class Given:
                 return kept
             if name in _OF_THE_RUN and part is None:
                 return f"${{{name}}}"
+            if _LONG.fullmatch(name) and part is None:
+                return incompressible(256, name)
             known = ", ".join((*self.names(), *(f"${name}" for name in sorted(_OF_THE_RUN))))
             raise self._mistake(f"'${name}' is nothing that is given or was kept, expected one of {known}")
         if part is None:

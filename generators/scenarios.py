@@ -77,7 +77,7 @@ class _Scenario:
             setup=setup,
             recipes=tuple(recipes.values()),
             after=step.after,
-            pinned=frozenset(name.split(".")[0] for name, _ in request.parameters),
+            pinned=_pinned(request, expectation),
         )
         if expectation.outcome == "success":
             self.granted.append(case_id)
@@ -209,3 +209,9 @@ class _Scenario:
         """Return what to raise for a mistake in the YAML."""
         return SpecError(f"{place_of(ROOT, f'id: {self.spec.id}')}: {self.spec.id}: {complaint}")
 
+
+def _pinned(request: Request, expectation: Expectation) -> frozenset[str]:
+    """Return the members that are the point: those that are given, and a duration that is looked at."""
+    given = {name.split(".")[0] for name, _ in request.parameters}
+    looked_at = any(check.lifetime_seconds is not None for check in expectation.checks)
+    return frozenset(given | {"DurationSeconds"}) if looked_at else frozenset(given)

@@ -133,7 +133,8 @@ class Arena:
             killed_by = self._killed_by(defect.rule)
             others = self._noticing(defect.rule)
         finally:
-            self._service = self._correct
+            # A new one for the proof: it has accepted no code of an MFA device yet.
+            self._service = build(self._settings, self._kept)
         if killed_by and self.verdicts([killed_by])[killed_by] != "conforms":
             raise RuntimeError(f"{killed_by}: does not conform without '{defect.id}' either, so it proves nothing")
         if self._server.failures > crashes:

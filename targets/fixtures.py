@@ -1,4 +1,7 @@
-"""What cases need made: through IAM when the first of them asks for it, once a run; or given by a target file."""
+"""What cases need made: through IAM when the first of them asks for it, once a run; or given by a target file.
+
+`python -m targets.fixtures [--json]` lists all of it, for whoever makes it by hand.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +26,23 @@ if TYPE_CHECKING:
     from targets.http import Exchange
     from targets.providers import IamCall, Providers, Undo
     from targets.provision import Estate
+    from targets.supplied import Supplied, SuppliedFixture
 
 # IAM of AWS is eventually consistent, and nothing tells when a trust policy has arrived.
 _AWS_SETTLES_SECONDS = 15.0
 _FINISHES_SECONDS = 30.0
+SEED_BITS = 112  # the least that pyotp takes
 _STEP = 30.0  # seconds that a device shows a code
 
 
 @dataclass
 class Fixtures:
-    """Makes fixtures, and remembers for each how to undo it."""
+    """Makes fixtures, and remembers for each how to undo it; takes those that the target file gives."""
 
     run: str
     estate: Estate
-    iam: Mapping[str, IamCall]  # by account: 'first', 'second'
+    supplied: Supplied
+    iam: Mapping[str, IamCall]  # by account: 'first', 'second'; none where nothing may be made
     providers: Providers
     words: Callable[[Exchange], str]
     redactor: Redactor
@@ -47,7 +53,7 @@ class Fixtures:
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def have(self, fixture: Fixture) -> str:
-        """Make `fixture`, unless it is made; returns '', or what is missing."""
+        """Make `fixture`, unless it is there; returns '', or what is missing."""
         task = self._made.get(fixture.key)
         if task is None:
             task = self._made[fixture.key] = asyncio.get_running_loop().create_task(self._make(fixture))
@@ -60,19 +66,43 @@ class Fixtures:
             await asyncio.wait(self._made.values(), timeout=_FINISHES_SECONDS)
 
     async def _make(self, fixture: Fixture) -> str:
-        if fixture.account not in self.iam:
-            return self.estate.missing["second-account"]
-        unknown = sorted(placeholders(fixture.trust + fixture.policy) - self.estate.values.keys())
-        if unknown:
-            return self.estate.missing.get(unknown[0]) or f"needs the ARN of {unknown[0]}, which is not known"
+        supplied = self.supplied.fixtures.get(fixture.key)
+        if supplied is not None:
+            return self._take(fixture, supplied)
         if fixture.kind in {"saml", "openid"}:
             return await self.providers.have(fixture)
         make = {"role": self._role, "user": self._user, "policy": self._managed}[fixture.kind]
-        failed = await make(fixture, f"sts-conformance-{self.run}-{fixture.key}")
+        failed = self._unmakable(fixture) or await make(fixture, f"sts-conformance-{self.run}-{fixture.key}")
         if not failed and self.is_aws:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _AWS_SETTLES_SECONDS)
         return failed
+
+    def _unmakable(self, fixture: Fixture) -> str:
+        """Say why a fixture cannot be made; '' if that can be tried."""
+        estate = self.estate
+        if not self.iam:
+            return f"needs a {fixture.kind} of its own: let it be made, or give {fixture.key} in a target file"
+        if fixture.account == "second" and ("second" not in self.iam or "second-account" not in estate.has):
+            return estate.missing["second-account"]
+        unknown = sorted(placeholders(fixture.trust + fixture.policy) - estate.values.keys())
+        if unknown:
+            return estate.missing.get(unknown[0]) or f"needs the ARN of {unknown[0]}, which is not known"
+        return ""
+
+    def _take(self, fixture: Fixture, supplied: SuppliedFixture) -> str:
+        """Use what is there; it is neither looked at nor removed."""
+        estate, key = self.estate, fixture.key
+        if fixture.account == "second" and supplied.account_id in {"", estate.values["account"]}:
+            return f"needs {key} in a second account: the one given, {supplied.arn}, is in none"
+        parts = {"": supplied.arn, ".name": supplied.name, ".id": supplied.id}
+        parts |= {".access-key-id": supplied.access_key_id, ".device": supplied.device}
+        estate.values |= {f"{key}{part}": text for part, text in parts.items() if text}
+        if supplied.keys is not None:
+            estate.callers[key] = supplied.keys
+        if supplied.seed:
+            estate.seeds[key] = supplied.seed
+        return ""
 
     async def _role(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
@@ -154,10 +184,14 @@ class Fixtures:
             made.text_at(f"CreateVirtualMFADeviceResult/VirtualMFADevice/{part}")
             for part in ("SerialNumber", "Base32StringSeed")
         )
-        seed = _seed(seed)
-        if not serial or not seed:
+        if not serial:
             return f"needs an MFA device: CreateVirtualMFADevice was answered {self.words(made)}"
         self.wholes.append(lambda: iam("DeleteVirtualMFADevice", SerialNumber=serial))
+        self.redactor.add(seed)
+        seed = _seed(seed)
+        if not seed:
+            why = f"the seed that CreateVirtualMFADevice sent is no base32 of {SEED_BITS} bits or more"
+            return f"needs an MFA device that shows codes: {why}"
         self.redactor.add(seed)
         first, second = await self._two_codes(seed)
         codes = {"AuthenticationCode1": first, "AuthenticationCode2": second}
@@ -188,13 +222,22 @@ def _seed(text: str) -> str:
     """
     with contextlib.suppress(ValueError):
         inner = base64.b64decode(text, validate=True).decode("ascii")
-        if _is_base32(inner):
+        if is_seed(inner):
             return inner
-    return text if _is_base32(text) else ""
+    return text if is_seed(text) else ""
 
 
-def _is_base32(text: str) -> bool:
+def is_seed(text: str) -> bool:
+    """Tell whether a text is base32, padding aside, and long enough for pyotp to make codes of it."""
     try:
-        return bool(base64.b32decode(text + "=" * (-len(text) % 8)))
+        return len(base64.b32decode(text + "=" * (-len(text) % 8))) * 8 >= SEED_BITS
     except ValueError:
         return False
+
+
+if __name__ == "__main__":
+    import sys
+
+    from targets.by_hand import main
+
+    sys.exit(main(sys.argv[1:]))

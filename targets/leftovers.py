@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from targets.credentials import Redactor
 from targets.http import Client
-from targets.leftovers_iam import IN_FLIGHT, Found, Iam, Leftover, NoIam, escaped, find, remove
+from targets.leftovers_iam import IN_FLIGHT, Found, Iam, Key, Leftover, NoIam, escaped, find, remove
 from targets.target import EMBEDDED, TargetError, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from targets.endpoint import Endpoint
     from targets.target import Target
@@ -31,6 +31,7 @@ _OLD_MINUTES = 60
 _TIMEOUT, _AWS_RATE = 20.0, 5.0
 _AWS_SETTLES = 6  # looks, five seconds apart: lists of AWS's IAM lag behind
 _MINUTES_PER_HOUR, _MINUTES_PER_DAY = 60, 1440
+_SECOND = "in the second account"
 
 
 class _Mistake(Exception):  # noqa: N818 - the user's
@@ -51,7 +52,7 @@ class Outcome:
     found: Found
     now: datetime
     older_than: int
-    reasons: dict[tuple[str, str], str] | None  # why it could not be removed, '' if it was; None: nothing was tried
+    reasons: dict[Key, str] | None  # why it could not be removed, '' if it was; None: nothing was tried
     redactor: Redactor
 
     @property
@@ -150,17 +151,18 @@ async def _run(target: Target, *, older_than: int, removing: bool) -> Outcome:
     assert endpoint is not None  # noqa: S101 - the caller has looked
     rate = _AWS_RATE if endpoint.is_aws else 0.0
     client = Client(endpoint, in_flight=IN_FLIGHT, max_rate=rate, timeout=_TIMEOUT)
-    secrets = (each for keys in (target.credentials, target.user) if keys is not None
-               for each in (keys.secret_access_key, keys.session_token))  # fmt: skip
-    redactor = Redactor(secrets)
-    iam = Iam(client, target.credentials, redactor)
+    redactor = Redactor(target.secrets())
+    accounts = list(_accounts(target, client, redactor))
     try:
-        found = await find(iam)
+        found = await _find(accounts)
         now = datetime.now(UTC)
-        reasons = None
+        reasons: dict[Key, str] | None = None
         if removing:
-            reasons = await remove(iam, [thing for thing in found.things if thing.is_old(older_than, now)])
-            reasons |= await _not_gone(iam, endpoint, {key for key, why in reasons.items() if not why})
+            reasons = {}
+            old = [thing for thing in found.things if thing.is_old(older_than, now)]
+            for iam in accounts:
+                gone = await remove(iam, old)
+                reasons |= gone | await _not_gone(iam, endpoint, {key for key, why in gone.items() if not why})
     except NoIam as error:
         raise _Mistake(f"{endpoint.url}: {error}; expected an IAM that lists what it has") from None
     finally:
@@ -168,7 +170,35 @@ async def _run(target: Target, *, older_than: int, removing: bool) -> Outcome:
     return Outcome(found, now, older_than, reasons, redactor)
 
 
-async def _not_gone(iam: Iam, endpoint: Endpoint, gone: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+def _accounts(target: Target, client: Client, redactor: Redactor) -> Iterator[Iam]:
+    """Yield the IAM of each account in which runs make things."""
+    given = target.supplied.openid
+    # One that is served is on loopback, and known by that.
+    registered = given is not None and not given.arn and not given.served
+    issuer = given.issuer.url.partition("://")[2] if given is not None and registered else ""
+    yield Iam(client, target.credentials, redactor, issuer=issuer)
+    if target.second_account is not None:
+        yield Iam(client, target.second_account, redactor, account=_SECOND)
+
+
+async def _find(accounts: Sequence[Iam]) -> Found:
+    """List what runs have made. Raises NoIam if nothing at all can be listed in the first account."""
+    first, *others = accounts
+    found = await find(first)
+    for iam in others:
+        try:
+            there = await find(iam)
+        except NoIam as error:
+            there = Found((), (str(error),))
+        # Keys of the same account again would show the same things: no two runs give one name.
+        known = {thing.key[1:] for thing in found.things}
+        things = tuple(thing for thing in there.things if thing.key[1:] not in known)
+        troubles = tuple(f"{iam.account}: {trouble}" for trouble in there.troubles)
+        found = Found((*found.things, *things), (*found.troubles, *troubles))
+    return found
+
+
+async def _not_gone(iam: Iam, endpoint: Endpoint, gone: set[Key]) -> dict[Key, str]:
     """Look whether what IAM says it removed is listed no more; returns what still is."""
     for look in range(_AWS_SETTLES if endpoint.is_aws else 1):
         if not gone:
@@ -186,10 +216,11 @@ async def _not_gone(iam: Iam, endpoint: Endpoint, gone: set[tuple[str, str]]) ->
 
 
 def _described(thing: Leftover, now: datetime) -> str:
+    name = " ".join(filter(None, (thing.kind.name, thing.id, thing.account)))
     if thing.created is None:
-        return f"{thing.kind.name} {thing.id}, of unknown age"
+        return f"{name}, of unknown age"
     date = thing.created.replace(microsecond=0, tzinfo=None).isoformat()
-    return f"{thing.kind.name} {thing.id}, made {date}Z, {_age(thing.created, now)} ago"
+    return f"{name}, made {date}Z, {_age(thing.created, now)} ago"
 
 
 def _age(created: datetime, now: datetime) -> str:

@@ -18,6 +18,7 @@ from generators.expectation import describe, is_granted, shorten
 from targets.http import Exchange
 from targets.iam import PATH
 from targets.provision import IAM_VERSION
+from targets.tagged import TAG
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ MOST_THINGS = 10_000  # of one list
 _LONGEST_MARKER = 4096
 IN_FLIGHT = 4
 _MOST_SILENT = 3  # requests in a row without an answer; what comes then is not sent any more
-_CLIENT_ID = "sts-conformance"  # all that marks an OpenID Connect provider of a run
+_CLIENT_ID = "sts-conformance"  # all that marks an OpenID Connect provider of a run where IAM takes no tags
 
 _NAME = r"sts-conformance-[0-9a-f]{8}(?:-[\w+=,.@-]{1,100})?"
 _ARN = r"arn:aws[a-z-]{0,20}:iam::[0-9]{0,12}:"
@@ -53,6 +54,8 @@ _SERIAL = _pattern(r"[\w+=/:,.@-]{9,256}")
 class NoIam(Exception):  # noqa: N818 - the name says what the endpoint is
     """The endpoint lists nothing; the text says why."""
 
+
+Key = tuple[str, str, str]  # account, kind, name or ARN
 
 # What there is to know of each kind
 
@@ -104,6 +107,7 @@ _OF_USERS = (
     Part("ListMFADevices", "MFADevices", "SerialNumber", "DeactivateMFADevice", "SerialNumber", _SERIAL),
 )
 _VERSIONS = Part("ListPolicyVersions", "Versions", "VersionId", "DeletePolicyVersion", "VersionId")
+_RUN = _pattern(r"[0-9a-f]{8}")  # the value of the tag
 _OPENID = Kind(
     "oidc-provider", "ListOpenIDConnectProviders", "OpenIDConnectProviderList", "Arn",
     _pattern(f"{_ARN}oidc-provider/{_LOOPBACK}"), "DeleteOpenIDConnectProvider", "OpenIDConnectProviderArn",
@@ -146,11 +150,12 @@ class Leftover:
     kind: Kind
     id: str  # name or ARN
     created: datetime | None  # None: the answer does not say, or not readably
+    account: str = ""  # as Iam calls it
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """What tells it from all others."""
-        return self.kind.name, self.id
+        return self.account, self.kind.name, self.id
 
     def is_old(self, minutes: int, now: datetime) -> bool:
         """Whether it was made at least `minutes` ago. At 0 everything was, also what has no date or one to come."""
@@ -169,9 +174,14 @@ class Found:
 
 
 class Iam:
-    """The IAM API of an endpoint."""
+    """The IAM API of an endpoint, as one account sees it."""
 
-    def __init__(self, client: Client, credentials: Credentials, redactor: Redactor) -> None:
+    def __init__(
+        self, client: Client, credentials: Credentials, redactor: Redactor, *, account: str = "", issuer: str = ""
+    ) -> None:
+        """`account`: for people, '' for the first; `issuer`: URL of one that runs register, without its scheme."""
+        self.account = account
+        self.issuer = issuer
         self._client = client
         self._credentials = credentials
         self._redactor = redactor
@@ -288,15 +298,18 @@ async def _find_kind(iam: Iam, kind: Kind) -> tuple[list[Leftover], _Listing]:
 
     def take(member: Element) -> None:
         identity = _text(member, kind.at)
-        if kind.ours.fullmatch(identity):
-            found[identity] = Leftover(kind, identity, _date(_text(member, kind.date)))
+        if kind.ours.fullmatch(identity) or (kind is _OPENID and _of_issuer(iam, identity)):
+            found[identity] = Leftover(kind, identity, _date(_text(member, kind.date)), iam.account)
 
     listing = await _listed(iam, kind.listing, kind.members, kind.only, take)
     return list(found.values()), listing
 
 
 async def _settle(iam: Iam, thing: Leftover) -> tuple[Leftover | None, str]:
-    """Look closer at an OpenID Connect provider, which has no name: only its client id tells that it is ours."""
+    """Look closer at an OpenID Connect provider, which has no name: its tag tells that it is ours, or its client id.
+
+    The client id does not where the issuer is the user's own: the provider may be theirs as well.
+    """
     if thing.kind is not _OPENID:
         return thing, ""
     action = "GetOpenIDConnectProvider"
@@ -305,9 +318,15 @@ async def _settle(iam: Iam, thing: Leftover) -> tuple[Leftover | None, str]:
     if answer is None or not is_granted(answer):
         return None, "" if _is_missing(answer) else iam.words(action, exchange)
     client_ids = [element.text for element in _children(answer, f"{action}Result/ClientIDList")]
-    if client_ids != [_CLIENT_ID]:
+    tags = {_text(tag, "Key"): _text(tag, "Value") for tag in _children(answer, f"{action}Result/Tags")}
+    tagged = _RUN.fullmatch(tags.get(TAG, "")) is not None
+    if not tagged and (client_ids != [_CLIENT_ID] or _of_issuer(iam, thing.id)):
         return None, ""
     return replace(thing, created=_date(answer.text_at(f"{action}Result/CreateDate") or "")), ""
+
+
+def _of_issuer(iam: Iam, arn: str) -> bool:
+    return bool(iam.issuer) and re.fullmatch(rf"{_ARN}oidc-provider/{re.escape(iam.issuer)}", arn) is not None
 
 
 def _date(text: str) -> datetime | None:
@@ -325,11 +344,11 @@ def _is_missing(answer: Answer | None) -> bool:
 # Removing
 
 
-async def remove(iam: Iam, things: Sequence[Leftover]) -> dict[tuple[str, str], str]:
-    """Remove what was found; says for each why it could not be removed, '' if it was."""
-    reasons: dict[tuple[str, str], str] = {}
+async def remove(iam: Iam, things: Sequence[Leftover]) -> dict[Key, str]:
+    """Remove what was found in the account; says for each why it could not be removed, '' if it was."""
+    reasons: dict[Key, str] = {}
     for kind in KINDS:
-        of_kind = [thing for thing in things if thing.kind is kind]
+        of_kind = [thing for thing in things if thing.kind is kind and thing.account == iam.account]
         told = await asyncio.gather(*(_remove(iam, thing) for thing in of_kind))
         reasons |= {thing.key: why for thing, why in zip(of_kind, told, strict=True)}
     return reasons

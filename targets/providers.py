@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from generators.federated import OPENID_PROVIDER
 from targets.iam import create_role, document
 from targets.identity.openid import OpenIdIssuer, Token
-from targets.identity.saml import SamlIssuer
+from targets.identity.saml import SamlIssuer, name_qualifier
+from targets.supplied import SuppliedOpenId
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from generators.case import Fixture
     from targets.http import Exchange
     from targets.provision import Estate
+    from targets.supplied import Supplied
 
     IamCall = Callable[..., Awaitable[Exchange]]
     Undo = list[Callable[[], Awaitable[Exchange]]]
@@ -27,7 +30,8 @@ class Providers:
 
     run: str  # what the names of this run end with
     estate: Estate
-    iam: IamCall
+    supplied: Supplied
+    iam: IamCall | None  # None: nothing may be made
     words: Callable[[Exchange], str]
     undo: Undo
     try_token: Callable[[str, str], Awaitable[Exchange]]  # AssumeRoleWithWebIdentity of a role's ARN with a token
@@ -46,67 +50,111 @@ class Providers:
         self._serving.clear()
 
     async def _saml(self, fixture: Fixture) -> str:
-        issuer = SamlIssuer()
+        given = self.supplied.saml
+        issuer = given.issuer if given is not None else SamlIssuer()
+        arn = given.arn if given is not None else ""
+        if not arn:
+            if self.iam is None:
+                return "needs a SAML identity provider: let one be made, or give saml-provider in a target file"
+            arn, refused = await self._register_saml(self.iam, issuer)
+            if refused:
+                return refused
+        self.estate.issuers[fixture.key] = issuer
+        self.estate.values |= {
+            fixture.key: arn,
+            f"{fixture.key}.name": arn.rpartition("/")[2],
+            f"{fixture.key}.issuer": issuer.entity_id,
+            f"{fixture.key}.name-qualifier": name_qualifier(issuer.entity_id, arn),
+        }
+        return ""
+
+    async def _register_saml(self, iam: IamCall, issuer: SamlIssuer) -> tuple[str, str]:
+        """Return the ARN of a provider that is registered for the run, or '' and why there is none."""
         document = await asyncio.to_thread(issuer.metadata)  # which makes the keys: a while
         self._saml_made += 1
         name = f"sts-conformance-{self.run}-{self._saml_made}"
-        made = await self.iam("CreateSAMLProvider", Name=name, SAMLMetadataDocument=document)
+        made = await iam("CreateSAMLProvider", Name=name, SAMLMetadataDocument=document)
         arn = made.text_at("CreateSAMLProviderResult/SAMLProviderArn")
         if not arn:
-            return f"needs a SAML identity provider: CreateSAMLProvider was answered {self.words(made)}"
-        self.undo.append(lambda: self.iam("DeleteSAMLProvider", SAMLProviderArn=arn))
-        self.estate.issuers[fixture.key] = issuer
-        self.estate.values |= {fixture.key: arn, f"{fixture.key}.name": name}
-        return ""
+            return "", f"needs a SAML identity provider: CreateSAMLProvider was answered {self.words(made)}"
+        self.undo.append(lambda: iam("DeleteSAMLProvider", SAMLProviderArn=arn))
+        return arn, ""
 
     async def _openid(self, fixture: Fixture) -> str:
-        if self.on_aws:
-            return "needs an OpenID Connect provider that AWS can reach: name yours in a target file"
-        issuer = OpenIdIssuer()
-        issuer.start()
-        self._serving.append(issuer)
+        given = self.supplied.openid if fixture.key == OPENID_PROVIDER.key else None
+        if given is None:
+            made = SuppliedOpenId(OpenIdIssuer(), fixture.audiences[0], served=True)
+            return self._unmakable(fixture) or await self._have(fixture, made, fixture.audiences)
+        return await self._have(fixture, given, (given.audience,))
+
+    def _unmakable(self, fixture: Fixture) -> str:
+        """Say why a provider with keys of the run's own cannot be had."""
+        which = "an OpenID Connect provider"
+        if fixture.key != OPENID_PROVIDER.key:
+            kind = f"for {', '.join(fixture.audiences)}" if fixture.reachable else "whose keys cannot be fetched"
+            which += f" {kind}, which no target file can give"
+            return f"needs {which}: let it be made" if self.iam is None or self.on_aws else ""
+        if self.iam is None:
+            return f"needs {which}: let one be made, or give openid-provider in a target file"
+        return f"needs {which} that AWS can reach: give openid-provider in a target file" if self.on_aws else ""
+
+    async def _have(self, fixture: Fixture, given: SuppliedOpenId, audiences: tuple[str, ...]) -> str:
+        """Serve and register a provider, as far as it is not, and try it."""
+        issuer, arn = given.issuer, given.arn
+        if given.served and (unserved := self._serve(issuer)):
+            return unserved
         await asyncio.to_thread(issuer.saved)  # which makes the keys: a while
-        audiences = {f"ClientIDList.member.{n}": audience for n, audience in enumerate(fixture.audiences, 1)}
-        made = await self.iam(
-            "CreateOpenIDConnectProvider",
-            **{"Url": issuer.url, **audiences, "ThumbprintList.member.1": issuer.thumbprint},
-        )
-        arn = made.text_at("CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn")
         if not arn:
-            words = self.words(made)
-            return f"needs an OpenID Connect provider: CreateOpenIDConnectProvider was answered {words}"
-        self.undo.append(lambda: self.iam("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn))
+            if self.iam is None:
+                return "needs an OpenID Connect provider that is registered: let it be, or give its arn"
+            arn, refused = await self._register_openid(self.iam, given, audiences)
+            if refused:
+                return refused
         if not fixture.reachable:
             issuer.stop()
-        elif unheard := await self._unheard(issuer, arn, fixture.audiences[0]):
+        elif given.served and (unheard := await self._unheard(issuer, arn, audiences[0])):
             return unheard
         self.estate.issuers[fixture.key] = issuer
-        self.estate.audiences[fixture.key] = fixture.audiences[0]
+        self.estate.audiences[fixture.key] = audiences[0]
         self.estate.values |= {
             fixture.key: arn,
             f"{fixture.key}.issuer": issuer.url.partition("://")[2],
-            f"{fixture.key}.audience": fixture.audiences[0],
+            f"{fixture.key}.audience": audiences[0],
         }
         return ""
+
+    def _serve(self, issuer: OpenIdIssuer) -> str:
+        try:
+            issuer.start()
+        except OSError as error:
+            return f"needs an OpenID Connect provider where the target file wants one served: {error.strerror}"
+        self._serving.append(issuer)
+        return ""
+
+    async def _register_openid(
+        self, iam: IamCall, given: SuppliedOpenId, audiences: tuple[str, ...]
+    ) -> tuple[str, str]:
+        """Return the ARN of a provider that is registered for the run, or '' and why there is none."""
+        parameters = {f"ClientIDList.member.{n}": audience for n, audience in enumerate(audiences, 1)}
+        thumbprint = given.issuer.thumbprint if given.served else given.thumbprint
+        if thumbprint:
+            parameters["ThumbprintList.member.1"] = thumbprint
+        made = await iam("CreateOpenIDConnectProvider", Url=given.issuer.url, **parameters)
+        arn = made.text_at("CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn")
+        if not arn:
+            words = self.words(made)
+            return "", f"needs an OpenID Connect provider: CreateOpenIDConnectProvider was answered {words}"
+        self.undo.append(lambda: iam("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn))
+        return arn, ""
 
     async def _unheard(self, issuer: OpenIdIssuer, provider: str, audience: str) -> str:
         """Say if the target refuses a genuine token without having asked for its key: that is no verdict on it.
 
         It may be unable to reach the issuer, which is on this machine, or not trust the issuer's certificate.
         """
-        name = f"sts-conformance-{self.run}-trial-{len(self._serving)}"
-        trust = document(
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": provider},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-            }
-        )
-        made = await create_role(self.iam, name, trust, seconds=3600)
-        role = made.text_at("CreateRoleResult/Role/Arn")
+        role = await self._trial_role(provider)
         if not role:
             return ""  # the cases will say so themselves
-        self.undo.append(lambda: self.iam("DeleteRole", RoleName=name))
         tried = await self.try_token(role, issuer.token(Token(audience=audience)))
         if tried.granted or issuer.requests:
             return ""
@@ -114,3 +162,24 @@ class Providers:
             f"needs an OpenID Connect provider whose keys the target fetches: it never asked {issuer.url} for them, "
             f"and a genuine token was answered {self.words(tried)}"
         )
+
+    async def _trial_role(self, provider: str) -> str:
+        """Return the ARN of a role that trusts a provider, '' if there is none."""
+        given = self.supplied.fixtures.get("web-identity-role-arn")
+        if given is not None and self.supplied.openid is not None and provider == self.supplied.openid.arn:
+            return given.arn
+        if self.iam is None:
+            return ""
+        iam, name = self.iam, f"sts-conformance-{self.run}-trial-{len(self._serving)}"
+        trust = document(
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": provider},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+            }
+        )
+        made = await create_role(iam, name, trust, seconds=3600)
+        role = made.text_at("CreateRoleResult/Role/Arn")
+        if role:
+            self.undo.append(lambda: iam("DeleteRole", RoleName=name))
+        return role

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from generators.answer import local_name
 from generators.case import CORRECT, Case, Request, plain_request
@@ -26,16 +26,17 @@ from targets.credentials import Credentials, Redactor
 from targets.federation import let_tokens_be_vended, take_fixtures
 from targets.fixtures import Fixtures
 from targets.iam import PATH, create_role, document
-from targets.identity.openid import OpenIdIssuer
+from targets.identity.openid import Algorithm, OpenIdIssuer
 from targets.identity.saml import SamlIssuer
 from targets.providers import Providers
+from targets.tagged import Tagged
 from targets.wire import Signer, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from generators.answer import Answer
-    from generators.case import Fixture
+    from generators.case import Fixture, Recipe
     from targets.http import Client, Exchange
     from targets.providers import IamCall
     from targets.target import Target
@@ -90,6 +91,15 @@ class Estate:
                 return self.missing.get(need) or f"needs {need.replace('-', ' ')}, which this run does not have"
         return ""
 
+    def cannot_sign(self, recipes: Iterable[Recipe]) -> str:
+        """Say for which of `recipes` there is no key; '' if there is one for all. Their fixtures have been made."""
+        for recipe in recipes:
+            issuer, named = self.issuers.get(recipe.issuer), json.loads(recipe.says).get("algorithm")
+            algorithm = next((known for known in get_args(Algorithm) if known == named), None)
+            if isinstance(issuer, OpenIdIssuer) and not issuer.signs(algorithm):
+                return f"needs a key that signs {algorithm}: the one of the OpenID Connect provider given does not"
+        return ""
+
 
 class Provisioner:
     """Prepares an endpoint for a run, and cleans up after it."""
@@ -103,17 +113,23 @@ class Provisioner:
         self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
         self._run = secrets.token_hex(4)
         self.estate = Estate()
-        on_aws = target.endpoint.is_aws
+        on_aws, supplied = target.endpoint.is_aws, target.supplied
+        self._iam_call: IamCall = Tagged(partial(self._iam_call_as, target.credentials), self._run)
+        accounts: dict[str, IamCall] = {}
+        if iam is not None:
+            accounts["first"] = self._iam_call
+            if target.second_account is not None:
+                accounts["second"] = Tagged(partial(self._iam_call_as, target.second_account), self._run)
         self._providers = Providers(
-            self._run, self.estate, self._iam_call, self._words, self._undo_parts, self._try_token, on_aws
-        )
-        accounts: dict[str, IamCall] = {"first": self._iam_call}
-        if target.second_account is not None:
-            accounts["second"] = partial(self._iam_call_as, target.second_account)
+            self._run, self.estate, supplied, accounts.get("first"), self._words, self._undo_parts,
+            self._try_token, on_aws,
+        )  # fmt: skip
         self._fixtures_made = Fixtures(
-            self._run, self.estate, accounts, self._providers, self._words, redactor,
+            self._run, self.estate, supplied, accounts, self._providers, self._words, redactor,
             self._undo_parts, self._undo_wholes, is_aws=on_aws,
         )  # fmt: skip
+        for secret in target.secrets():
+            redactor.add(secret)
 
     async def prepare(self) -> Estate:
         """Probe, make, mint. Raises NotAnSts."""
@@ -131,9 +147,7 @@ class Provisioner:
         return estate
 
     async def have(self, fixture: Fixture) -> str:
-        """Make what a scenario needs, once a run; returns '', or what is missing."""
-        if self._iam is None:
-            return "needs roles or users of its own: let them be made"
+        """Have what a case needs, made once a run or given; returns '', or what is missing."""
         return await self._fixtures_made.have(fixture)
 
     async def clean_up(self) -> list[str]:
@@ -205,6 +219,9 @@ class Provisioner:
         keys = self._target.second_account
         self._miss("second-account", "needs a second account: name keys of its administrator in a target file")
         if keys is None:
+            account = self._target.supplied.second_account_id
+            if account not in {"", self.estate.values["account"]}:
+                self.estate.values["second-account"] = account
             return
         asked = await self._sts(plain(load(), "GetCallerIdentity"), keys)
         account = asked.text_at("GetCallerIdentityResult/Account")
@@ -259,6 +276,7 @@ class Provisioner:
         estate, target = self.estate, self._target
         if target.user is not None:
             self._take_user(target.user)
+            await self._name_user(target.user)
         elif self._iam is not None:
             await self._make_user()
         else:
@@ -275,6 +293,13 @@ class Provisioner:
         self.estate.callers["user"] = keys
         self.estate.values["user-access-key-id"] = keys.access_key_id
         self.estate.has |= {"user", "long-term-keys"}
+
+    async def _name_user(self, keys: Credentials) -> None:
+        """Learn the ARN of the user whose keys are given; the caller's own would be another's."""
+        arn = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).text_at("GetCallerIdentityResult/Arn")
+        self.estate.values.pop("user-arn", None)
+        if ":user/" in arn:
+            self.estate.values["user-arn"] = arn
 
     async def _make_user(self) -> None:
         name = f"sts-conformance-{self._run}"
@@ -350,11 +375,11 @@ class Provisioner:
         return exchange.granted
 
     async def _policies(self) -> None:
-        """Have managed policies to name: AWS's own on AWS, made ones elsewhere."""
-        arns = list(MANAGED_POLICIES)
-        if not self._target.endpoint.is_aws:
+        """Have managed policies to name: those given, AWS's own on AWS, made ones elsewhere."""
+        arns = list(self._target.policy_arns or MANAGED_POLICIES)
+        if not self._target.policy_arns and not self._target.endpoint.is_aws:
             if self._iam is None:
-                self._miss("managed-policies", "needs managed policies: let them be made")
+                self._miss("managed-policies", "needs managed policies: give policy-arns in a target file")
                 return
             made = await asyncio.gather(*(self._make_policy(n) for n in range(1, len(arns) + 1)))
             arns = [exchange.text_at("CreatePolicyResult/Policy/Arn") for exchange in made]
@@ -461,9 +486,6 @@ class Provisioner:
         self._redactor.add(token)
         members = (("RoleArn", role), ("RoleSessionName", "trial"), ("WebIdentityToken", token))
         return await self._sts(plain_request("AssumeRoleWithWebIdentity", members, signed=False), None)
-
-    async def _iam_call(self, action: str, **parameters: str) -> Exchange:
-        return await self._iam_call_as(self._target.credentials, action, **parameters)
 
     async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from targets.credentials import Credentials
 from targets.embedded import EmbeddedServer, start_moto, start_reference
 from targets.endpoint import Endpoint, EndpointError, parse_endpoint
 from targets.profile import TargetFile, read_target_file
+from targets.supplied import Supplied, read_supplied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_REGION = "us-east-1"
@@ -43,10 +44,19 @@ class Target:
     second_account: Credentials | None = None  # of an administrator of another account
     role_arn: str | None = None
     role_max_session_seconds: int = 3600
+    policy_arns: tuple[str, ...] = ()  # eleven managed policies
     one_region: bool = False  # the endpoint serves its own region only, as AWS's do
     baseline: Path | None = None
     server: EmbeddedServer | None = None
     has_fixtures: bool = False  # it hands out what no API does, and trusts identity providers on loopback
+    supplied: Supplied = field(default_factory=Supplied)  # instead of its being made
+
+    def secrets(self) -> Iterator[str | None]:
+        """Yield what it is reached with and must not be shown; None and texts too short to be secret among it."""
+        for keys in (self.credentials, self.user, self.root, self.second_account):
+            if keys is not None:
+                yield from (keys.secret_access_key, keys.session_token)
+        yield from self.supplied.secrets()
 
 
 def resolve(given: str, *, region: str | None = None, provision: bool = False) -> Target:
@@ -176,8 +186,10 @@ def _from_file(path: Path, region: str | None, *, provision: bool) -> Target:
         second_account=file.second_account.read(path) if file.second_account else None,
         role_arn=file.role_arn,
         role_max_session_seconds=file.role_max_session_seconds,
+        policy_arns=file.policy_arns or (),
         one_region=file.one_region or endpoint.is_aws,
         baseline=path.parent / file.baseline if file.baseline else None,
+        supplied=read_supplied(file, path),
     )
 
 

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import secrets
 import ssl
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import (
@@ -102,9 +104,13 @@ class Token:
     transitive: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()  # claims to leave out: iss, sub, aud, iat, exp
     more: tuple[tuple[str, object], ...] = ()  # further claims, or other values for those above; as JSON takes them
-    algorithm: Algorithm = "RS256"
+    algorithm: Algorithm | None = None  # None: the issuer's own
     key_id: bool = True  # whether the header has a kid
     spoilt: Spoilt | None = None
+
+
+class CannotSign(Exception):  # noqa: N818 - the name says what an issuer cannot
+    """A restored issuer has no key for an algorithm; the text is one line."""
 
 
 class OpenIdIssuer:
@@ -113,13 +119,30 @@ class OpenIdIssuer:
     Use it as a context manager, or start and stop it. Its URL is known from the start on, and stays known.
     """
 
-    def __init__(self, host: Literal["127.0.0.1", "localhost"] = "localhost", path: str = "") -> None:
-        """`path`, beginning with a slash, becomes part of the URL: as issuers with many tenants do it."""
+    def __init__(
+        self,
+        host: Literal["127.0.0.1", "localhost"] = "localhost",
+        path: str = "",
+        *,
+        port: int = 0,
+        tls: tuple[ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, Certificate] | None = None,
+    ) -> None:
+        """Make an issuer that serves on `port`, 0 for a free one.
+
+        `path`, beginning with a slash, becomes part of the URL: as issuers with many tenants do it. `tls` is the
+        server's key with its certificate, for targets that know it already; None: a self-signed one is made.
+        """
         self.behaviour = Behaviour.GOOD
+        self.algorithm: Algorithm = "RS256"  # of tokens that name none
         self.requests: list[str] = []  # paths that were asked for
         self.stopped = threading.Event()
         self._host, self._path = host, path
+        self._wanted_port = port
         self._port: int | None = None
+        # Targets remember keys by their ids, some beyond the end of a run: no two issuers have an id in common.
+        self._mark = secrets.token_hex(4)
+        if tls is not None:
+            self.__dict__["_server_key"], self.__dict__["_certificate"] = tls
         self._server: _Server | None = None
         self._url = ""
         self._keys: dict[str, PrivateKey] = {}  # by key id
@@ -129,36 +152,40 @@ class OpenIdIssuer:
     def saved(self) -> dict[str, str]:
         """Return what `restored` needs, the secret keys included."""
         for algorithm in get_args(Algorithm):
-            self._key(algorithm)
-        kinds = {key_id: key_id.partition("-")[0] for key_id in self._keys}
+            if self.signs(algorithm):
+                self._key(algorithm)
         texts = {
-            key_id: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            f"{_kind(key)} {key_id}": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
             for key_id, key in self._keys.items()
         }
-        return {"url": self.url} | {f"{kinds[key_id]} {key_id}": text for key_id, text in texts.items()}
+        return {"url": self.url, "algorithm": self.algorithm} | texts
 
     @classmethod
     def restored(cls, saved: dict[str, str]) -> OpenIdIssuer:
         """Return an issuer that cannot be started: its keys are published elsewhere.
 
-        `saved`: its URL, and its keys in PEM, each under 'ALGORITHM KEY-ID' (all RSA algorithms: 'RSA KEY-ID').
+        `saved`: its URL, the algorithm of tokens that name none, and its keys in PEM, each under 'ALGORITHM KEY-ID'
+        (all RSA algorithms: 'RSA KEY-ID'). ValueError if a key is no RSA or elliptic curve key.
         """
         issuer = cls()
         issuer._url = saved["url"]
-        for name in saved.keys() - {"url"}:
-            algorithm, _, key_id = name.partition(" ")
-            key = load_pem_private_key(saved[name].encode(), None)
-            if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
-                raise ValueError("found another kind of key, expected an RSA or an elliptic curve key")  # noqa: TRY004
-            issuer._keys[key_id], issuer._key_ids[algorithm] = key, key_id
+        for name in saved.keys() - {"url", "algorithm"}:
+            kind, _, key_id = name.partition(" ")
+            issuer._keys[key_id], issuer._key_ids[kind] = private_key(saved[name]), key_id
+        algorithm = saved.get("algorithm", issuer.algorithm)
+        issuer.algorithm = next(known for known in get_args(Algorithm) if known == algorithm)
         return issuer
 
+    def signs(self, algorithm: Algorithm | None) -> bool:
+        """Tell whether there is a key for an algorithm, or can be; None: the issuer's own."""
+        return not self._url or _kind_of(algorithm or self.algorithm) in self._key_ids
+
     def start(self) -> None:
-        """Begin to serve on a free port of 127.0.0.1."""
+        """Begin to serve on 127.0.0.1. OSError if the port is taken."""
         if self._server is not None:
             raise RuntimeError("the issuer is started already")
         self.stopped.clear()
-        self._server = _Server(self, self._tls())
+        self._server = _Server(self, self._tls(), self._wanted_port)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -206,10 +233,11 @@ class OpenIdIssuer:
         what = what or Token()
         if what.spoilt is Spoilt.NOT_JWT:
             return "ya29." + base64.urlsafe_b64encode(hashlib.sha512(b"opaque").digest()).decode().rstrip("=")
-        kid, key = self._key(what.algorithm)
+        algorithm = what.algorithm or self.algorithm
+        kid, key = self._key(algorithm)
         header: dict[str, Any] = {"kid": kid} if what.key_id else {}
         if what.spoilt in _WITH_ANOTHER_KEY:
-            key = _new_key(what.algorithm)
+            key = _new_key(algorithm)
         if what.spoilt is Spoilt.UNKNOWN_KEY_ID:
             header["kid"] = "unknown"
         if what.spoilt is Spoilt.EMBEDDED_KEY:
@@ -219,7 +247,7 @@ class OpenIdIssuer:
         claims = self._claims(what)
         if what.spoilt in _OTHER_ALGORITHM:
             return _sealed({**header, "alg": _OTHER_ALGORITHM[what.spoilt], "typ": "JWT"}, claims, key)
-        genuine = jwt.PyJWS().encode(json.dumps(claims).encode(), key, what.algorithm, header)
+        genuine = jwt.PyJWS().encode(json.dumps(claims).encode(), key, algorithm, header)
         return _spoilt(genuine, claims, what.spoilt)
 
     def documents(self) -> Mapping[str, dict[str, Any]]:
@@ -241,9 +269,15 @@ class OpenIdIssuer:
         return {self._path + _DISCOVERY: about, self._path + _KEYS: {"keys": 7 if odd else keys}}
 
     def _key(self, algorithm: Algorithm) -> tuple[str, PrivateKey]:
-        """Return the key for an algorithm with its id; the RSA algorithms share one."""
-        kind = algorithm if algorithm in _CURVES else "RSA"
-        kid = self._key_ids.get(kind, f"{kind}-{self._generation}")
+        """Return the key for an algorithm with its id; the RSA algorithms share one.
+
+        Raises:
+            CannotSign: the keys are published elsewhere, and none of them is for this algorithm.
+        """
+        if not self.signs(algorithm):
+            raise CannotSign(f"the OpenID Connect provider {self._url} has no key that signs {algorithm}")
+        kind = _kind_of(algorithm)
+        kid = self._key_ids.get(kind, f"{kind}-{self._mark}-{self._generation}")
         if kid not in self._keys:
             self._keys[kid] = _new_key(algorithm)
         return kid, self._keys[kid]
@@ -272,7 +306,7 @@ class OpenIdIssuer:
         return {name: value for name, value in claims.items() if name not in what.without} | dict(what.more)
 
     @cached_property
-    def _server_key(self) -> ec.EllipticCurvePrivateKey:
+    def _server_key(self) -> PrivateKey:
         return ec.generate_private_key(ec.SECP256R1())
 
     @cached_property
@@ -293,6 +327,34 @@ class OpenIdIssuer:
 
 _WITH_ANOTHER_KEY = frozenset({Spoilt.FOREIGN_KEY, Spoilt.EMBEDDED_KEY, Spoilt.UNKNOWN_KEY_ID})
 _OTHER_ALGORITHM = {Spoilt.ALG_NONE: "none", Spoilt.ALG_NONE_DISGUISED: "nOnE", Spoilt.HMAC: "HS256"}
+
+
+def private_key(pem: str) -> PrivateKey:
+    """Return a key that tokens can be signed with. ValueError if `pem` holds none."""
+    try:
+        key = load_pem_private_key(pem.encode(), None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # locked with a password; of a kind that nobody knows
+        raise ValueError(str(error)) from None
+    if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+        raise ValueError("found another kind of key, expected an RSA or an elliptic curve key")  # noqa: TRY004
+    return key
+
+
+def algorithms(key: PrivateKey) -> tuple[Algorithm, ...]:
+    """Return the algorithms that a key signs; none for an elliptic curve that JSON web tokens do not use."""
+    kind = _kind(key)
+    return tuple(algorithm for algorithm in get_args(Algorithm) if _kind_of(algorithm) == kind)
+
+
+def _kind_of(algorithm: Algorithm) -> str:
+    """Name the keys that sign an algorithm: all RSA algorithms are signed with the same."""
+    return algorithm if algorithm in _CURVES else "RSA"
+
+
+def _kind(key: PrivateKey) -> str:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "RSA"
+    return next((name for name, curve in _CURVES.items() if curve.name == key.curve.name), key.curve.name)
 
 
 def _new_key(algorithm: Algorithm) -> PrivateKey:
@@ -340,10 +402,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, issuer: OpenIdIssuer, context: ssl.SSLContext) -> None:
+    def __init__(self, issuer: OpenIdIssuer, context: ssl.SSLContext, port: int) -> None:
         self.issuer = issuer
         self._context = context
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection; the handshake is left to its thread, so that nobody keeps others waiting."""

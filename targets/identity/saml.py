@@ -8,6 +8,7 @@ Want to Be", USENIX Security 2012.
 from __future__ import annotations
 
 import base64
+import hashlib
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -234,6 +235,16 @@ class _Signer(XMLSigner):
 
     def check_deprecated_methods(self) -> None:
         """Let every algorithm pass."""
+
+
+def name_qualifier(issuer: str, provider_arn: str) -> str:
+    """Return what NameQualifier is of an issuer and its provider in IAM (API reference, AssumeRoleWithSAML).
+
+    The document's own example: issuer https://example.com/saml, account 123456789012, provider MySAMLIdP.
+    """
+    account, name = provider_arn.split(":")[4], provider_arn.rpartition("/")[2]
+    digest = hashlib.sha1(f"{issuer}{account}/{name}".encode(), usedforsecurity=False)  # the document says SHA-1
+    return base64.b64encode(digest.digest()).decode()
 
 
 # The genuine document

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from targets.reference.constraints import Values
     from targets.reference.iam import Iam
     from targets.reference.mfa import MfaChecker
-    from targets.reference.model import FederatedIdentity
+    from targets.reference.model import FederatedIdentity, OpenIdProvider, SamlProvider
     from targets.reference.outbound import Outbound
     from targets.reference.rendering import Tree
     from targets.reference.tokens import Mint
@@ -81,6 +81,7 @@ class Operations:
         self._outbound = outbound
         self._members = members  # accounts of the organization that AssumeRoot may reach
         self._now = now
+        self.saml = saml.Verifier()
 
     # Identity
 
@@ -211,10 +212,8 @@ class Operations:
         """Hand out credentials of a role to whom a SAML assertion speaks of."""
         provider_arn, role_arn = self.arn(values["PrincipalArn"]), self.arn(values["RoleArn"])
         self._restriction(values, (), role_arn.account)  # what is wrong with the policies is told first
-        provider = self._iam.saml_provider(provider_arn.text)
-        if provider is None:
-            raise Refused("invalid-identity-token", "Specified provider doesn't exist.")
-        identity = saml.verify(values["SAMLAssertion"], provider, now=self._now(), role_arn=role_arn.text)
+        provider = self.saml_provider(provider_arn.text)
+        identity = self.saml.verify(values["SAMLAssertion"], provider, now=self._now(), role_arn=role_arn.text)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = identity.session_name or ""
         session = self._federated_session("saml", identity, role_arn, values, name, restriction)
@@ -229,6 +228,13 @@ class Operations:
             "SourceIdentity": identity.source_identity,
         }
 
+    def saml_provider(self, arn: str) -> SamlProvider:
+        """Return a provider; one that does not exist is refused (observed.yaml, saml-provider-missing)."""
+        provider = self._iam.saml_provider(arn)
+        if provider is None:
+            raise Refused("invalid-identity-token", "Specified provider doesn't exist.")
+        return provider
+
     def assume_role_with_web_identity(self, _caller: Caller | None, values: Values) -> Result:
         """Hand out credentials of a role to whom an OpenID Connect token speaks of."""
         role_arn = self.arn(values["RoleArn"])
@@ -239,7 +245,7 @@ class Operations:
         provider = self._iam.openid_provider(role_arn.account, issuer)
         if provider is None:
             raise Refused("invalid-identity-token", f"No OpenIDConnect provider found in your account for {issuer}")
-        identity = web_identity.verify(token, provider, self._keys, now=self._now())
+        identity = self.identity_of(token, provider)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = values["RoleSessionName"]
         session = self._federated_session("web-identity", identity, role_arn, values, name, restriction)
@@ -250,6 +256,10 @@ class Operations:
             "Provider": identity.issuer,
             "SourceIdentity": identity.source_identity,
         }
+
+    def identity_of(self, token: str, provider: OpenIdProvider) -> FederatedIdentity:
+        """Return of whom a token of the provider speaks."""
+        return web_identity.verify(token, provider, self._keys, now=self._now())
 
     def check_provider_id(self, provider: str | None) -> None:
         """Refuse providers other than the two of OAuth 2.0, and those, too: neither is on this machine."""

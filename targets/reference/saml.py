@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
@@ -65,29 +65,83 @@ _ALGORITHMS = frozenset({SignatureMethod.RSA_SHA256, SignatureMethod.RSA_SHA384,
 _DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgorithm.SHA512})
 
 
+class Verifier:
+    """Reads assertions, in steps that are plain attributes: a defect changes one of them, see `defects`."""
+
+    def verify(self, assertion: str, provider: SamlProvider, *, now: datetime, role_arn: str) -> FederatedIdentity:
+        """Return who the assertion, base64 of a SAML response, speaks of.
+
+        Tags are returned as they stand: their number, length and characters are for the caller to judge.
+
+        Raises Refused: invalid-identity-token, expired-federation-token, one of saml-..., or federation-denied where
+        the response does not pair `role_arn` with the provider. Raises ValueError where `check_metadata` would.
+        """
+        metadata = _read_metadata(provider.metadata)
+        data = self.decode(assertion)
+        root = _parse(data)
+        # Looked at before the signature only to say what is wrong; it is looked at again where it is signed.
+        self.check_issuer(root, metadata.entity_id)
+        believed = self.signed_assertion(data, root, metadata.certificates)
+        self.check_issuer(believed, metadata.entity_id)
+        self.check_status(root)
+        self.check_age(believed, now)
+        recipient = self.recipient(believed, now)
+        self.check_conditions(believed, now)
+        attributes = _attributes(believed)
+        roles = _roles(attributes.get(f"{_ATTRIBUTES}Role", ()))
+        self.check_pair(roles, role_arn, provider.arn)
+        name = self.session_name(attributes.get(f"{_ATTRIBUTES}RoleSessionName", ()))
+        identity = _identity(believed, provider, metadata.entity_id, recipient, attributes, now)
+        return replace(identity, roles=roles, session_name=name)
+
+    def decode(self, assertion: str) -> bytes:
+        """Return the response, XML."""
+        return _decode(assertion)
+
+    def signed_assertion(self, data: bytes, root: Element, certificates: tuple[Certificate, ...]) -> Element:
+        """Return the assertion as the signature covers it."""
+        return _signed_assertion(data, root, certificates)
+
+    def covered(self, data: bytes, location: str, certificate: Certificate) -> Element | None:
+        """Return what the signature at `location` covers; None if `certificate` did not make it."""
+        return _covered(data, location, certificate)
+
+    def check_issuer(self, element: Element, entity_id: str) -> None:
+        """Refuse a response or an assertion that another entity says it made."""
+        _check_issuer(element, entity_id)
+
+    def check_status(self, root: Element) -> None:
+        """Refuse a response that tells of a failure."""
+        status = root.find(f"{_P}Status/{_P}StatusCode")
+        if status is None or status.get("Value") != _SUCCESS:
+            # AssumeRoleWithSAML > Errors > IDPRejectedClaim: the provider reports that authentication failed.
+            raise Refused("saml-status-not-success", "Response status is not success")
+
+    def check_age(self, assertion: Element, now: datetime) -> None:
+        """Refuse what was issued too long ago."""
+        _check_age(assertion, now)
+
+    def recipient(self, assertion: Element, now: datetime) -> str:
+        """Return to whom the assertion was to be sent."""
+        return _recipient(assertion, now)
+
+    def check_conditions(self, assertion: Element, now: datetime) -> None:
+        """Refuse an assertion for another audience or another time."""
+        _check_conditions(assertion, now)
+
+    def check_pair(self, roles: tuple[tuple[str, str], ...], role_arn: str, provider_arn: str) -> None:
+        """Refuse a role that the assertion does not name together with the provider."""
+        if (role_arn, provider_arn) not in roles:
+            raise Refused("federation-denied", "Not authorized to perform sts:AssumeRoleWithSAML")
+
+    def session_name(self, values: tuple[str, ...]) -> str:
+        """Return RoleSessionName."""
+        return _session_name(values)
+
+
 def verify(assertion: str, provider: SamlProvider, *, now: datetime, role_arn: str) -> FederatedIdentity:
-    """Return who the assertion, base64 of a SAML response, speaks of.
-
-    Tags are returned as they stand: their number, length and characters are for the caller to judge.
-
-    Raises Refused: invalid-identity-token, expired-federation-token, one of saml-..., or federation-denied where the
-    response does not pair `role_arn` with the provider. Raises ValueError where `check_metadata` would.
-    """
-    metadata = _read_metadata(provider.metadata)
-    data = _decode(assertion)
-    root = _parse(data)
-    # Looked at before the signature only to say what is wrong; it is looked at again where it is signed.
-    _check_issuer(root, metadata)
-    believed = _signed_assertion(data, root, metadata.certificates)
-    _check_issuer(believed, metadata)
-    status = root.find(f"{_P}Status/{_P}StatusCode")
-    if status is None or status.get("Value") != _SUCCESS:
-        # AssumeRoleWithSAML > Errors > IDPRejectedClaim: the provider reports that authentication failed.
-        raise Refused("saml-status-not-success", "Response status is not success")
-    _check_age(believed, now)
-    recipient = _recipient(believed, now)
-    _check_conditions(believed, now)
-    return _identity(believed, provider, metadata.entity_id, recipient, role_arn, now)
+    """Do as `Verifier.verify`."""
+    return Verifier().verify(assertion, provider, now=now, role_arn=role_arn)
 
 
 def check_metadata(xml: str) -> None:
@@ -227,12 +281,12 @@ def _covered(data: bytes, location: str, certificate: Certificate) -> Element | 
 # What the assertion says
 
 
-def _check_issuer(element: Element, metadata: _Metadata) -> None:
+def _check_issuer(element: Element, entity_id: str) -> None:
     """Refuse a response or an assertion that another entity says it made; a response may name none."""
     issuer = element.find(f"{_A}Issuer")
     if issuer is None and element.tag == _RESPONSE:
         return
-    if issuer is None or _text(issuer) != metadata.entity_id:
+    if issuer is None or _text(issuer) != entity_id:
         _invalid(_SIGNED_BY_ANOTHER, "saml-issuer-unknown")
 
 
@@ -286,12 +340,13 @@ def _check_period(element: Element, now: datetime) -> None:
 
 
 def _identity(
-    assertion: Element, provider: SamlProvider, issuer: str, recipient: str, role_arn: str, now: datetime
+    assertion: Element,
+    provider: SamlProvider,
+    issuer: str,
+    recipient: str,
+    attributes: dict[str, tuple[str, ...]],
+    now: datetime,
 ) -> FederatedIdentity:
-    attributes = _attributes(assertion)
-    roles = _roles(attributes.get(f"{_ATTRIBUTES}Role", ()))
-    if (role_arn, provider.arn) not in roles:
-        raise Refused("federation-denied", "Not authorized to perform sts:AssumeRoleWithSAML")
     name_id = assertion.find(f"{_A}Subject/{_A}NameID")
     if name_id is None or not _text(name_id):
         _invalid("Response does not contain a NameID")
@@ -313,8 +368,6 @@ def _identity(
         ),
         subject_type=subject_type,
         name_qualifier=qualifier,
-        roles=roles,
-        session_name=_session_name(attributes.get(f"{_ATTRIBUTES}RoleSessionName", ())),
         session_seconds=_session_seconds(attributes.get(f"{_ATTRIBUTES}SessionDuration", ())),
         not_on_or_after=_session_end(assertion, now),
         source_identity=_source_identity(attributes.get(f"{_ATTRIBUTES}SourceIdentity", ())),

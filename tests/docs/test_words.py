@@ -12,18 +12,23 @@ import yaml
 
 from reports.model import LEVELS, VERDICTS, Authority
 from specs.model import (
+    AssertionSpec,
     CaseSpec,
     CheckSpec,
     Doc,
     GivenSpec,
     Member,
+    OpenIdFixture,
     OutputMember,
+    PermissionSpec,
+    PolicyFixture,
     RequestSpec,
     RoleFixture,
     RuleSpec,
     ScenarioSpec,
     Signing,
     StepSpec,
+    TokenSpec,
     UserFixture,
 )
 from targets.profile import TargetFile
@@ -95,7 +100,8 @@ def test_keys_of_target_files_are_explained() -> None:
 
 EXPLAINED = (
     RuleSpec, CaseSpec, RequestSpec, CheckSpec, Signing, Member, OutputMember,
-    ScenarioSpec, GivenSpec, RoleFixture, UserFixture, StepSpec,
+    ScenarioSpec, GivenSpec, RoleFixture, UserFixture, PolicyFixture, OpenIdFixture, PermissionSpec, StepSpec,
+    AssertionSpec, TokenSpec,
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from signxml.verifier import XMLVerifier
 
+from targets.identity import saml
 from targets.identity.saml import AUDIENCE, BEARER, PERSISTENT, RECIPIENT, TRANSIENT, Assertion, SamlIssuer, Spoilt
 from targets.reference.model import FederatedIdentity, Refused, SamlProvider
 from targets.reference.saml import check_metadata, name_qualifier, verify
@@ -120,6 +121,7 @@ def test_the_name_qualifier_is_that_of_the_documents() -> None:
     # The test vector: BASE64(SHA1("https://example.com/saml" + "123456789012" + "/MySAMLIdP"))
     arn = "arn:aws:iam::123456789012:saml-provider/MySAMLIdP"
     assert name_qualifier("https://example.com/saml", arn) == "1uAJanUnBc2XeUkHURMht+xam2c="
+    assert saml.name_qualifier("https://example.com/saml", arn) == "1uAJanUnBc2XeUkHURMht+xam2c="
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,10 @@ from targets.reference.defects import (
     operations,
     operations_roles,
     scenarios,
+    scenarios_callers,
+    scenarios_saml,
+    scenarios_sessions,
+    scenarios_web_identity,
     sdk,
     trust,
     wire,
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from targets.reference.defects.registry import Defect
 
 _SOURCES = (
-    members, answers, wire, authentication, errors, operations, operations_roles, scenarios, sdk, trust,
+    members, answers, wire, authentication, errors, operations, operations_roles, scenarios,
+    scenarios_callers, scenarios_saml, scenarios_web_identity, scenarios_sessions, sdk, trust,
 )  # fmt: skip
 
 
