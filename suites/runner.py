@@ -216,11 +216,8 @@ class Runner:
 
     async def _made(self, case: Case) -> str:
         """Have the fixtures of a case made; returns what is missing."""
-        for fixture in case.fixtures:
-            lacking = await self._make(fixture)
-            if lacking:
-                return lacking
-        return ""
+        lacking = await asyncio.gather(*(self._make(fixture) for fixture in case.fixtures))
+        return next(filter(None, lacking), "")
 
     async def _set_up(self, order: int, case: Case) -> str:
         """Send the calls that a case rests on, each once a run; returns why one proves nothing."""

@@ -66,6 +66,11 @@ class Fixtures:
             await asyncio.wait(self._made.values(), timeout=_FINISHES_SECONDS)
 
     async def _make(self, fixture: Fixture) -> str:
+        """Make a fixture, after those that it names."""
+        for name in sorted(placeholders(fixture.trust + fixture.policy) & self._made.keys()):
+            missing = await asyncio.shield(self._made[name])
+            if missing:
+                return missing
         supplied = self.supplied.fixtures.get(fixture.key)
         if supplied is not None:
             return self._take(fixture, supplied)

@@ -21,13 +21,14 @@ from targets.by_hand import record, wanted
 from targets.credentials import REDACTED, Redactor
 from targets.embedded import EmbeddedServer, free_port, start_reference
 from targets.fixtures import Fixtures
-from targets.http import Exchange
+from targets.http import Client, Exchange
 from targets.identity.openid import OpenIdIssuer, Token, private_key
 from targets.identity.saml import SamlIssuer
 from targets.providers import Providers
-from targets.provision import Estate
+from targets.provision import Estate, Provisioner
 from targets.supplied import Supplied, SuppliedFixture, SuppliedOpenId
 from targets.tagged import TAG, Tagged
+from targets.target import resolve
 from targets.wire import Prepared
 from tests.servers import IAM, REQUEST_ID, Ran, Tree, document, error, run
 
@@ -514,16 +515,22 @@ def test_a_target_that_never_asks_for_keys(reference: EmbeddedServer, tmp_path: 
     assert all("it never asked https://localhost:" in reason for reason in reasons(ran, "untestable").values())
 
 
-def test_no_secret_of_what_is_given_is_shown(reference: EmbeddedServer, tmp_path: Path) -> None:
-    key = next(one.fixture.key for one in wanted() if one.fixture.kind == "user" and one.fixture.keys == "active")
-    secret = "Given/Secret/Of/Some/User/0123456789abcd"
-    given = {"arn": f"{ARN}user/u", "access-key-id": "AKIAGIVEN", "secret-access-key": secret}
+def test_secrets_of_a_target_file_are_known_before_anything_is_sent(tmp_path: Path) -> None:
+    key = next(one.fixture.key for one in wanted() if one.fixture.mfa)
+    keys = [
+        {"access-key-id": f"AKIA{number}", "secret-access-key": f"{number}-Given/Secret/0123456789"}
+        for number in range(5)
+    ]
+    names = ("credentials", "user", "root", "second-account")
+    mfa = {"mfa": {"serial-number": f"{ARN}mfa/u", "seed": SEED}}
+    given = {key: {"arn": f"{ARN}user/u"} | keys[4] | mfa}
     path = tmp_path / "t.yaml"
-    path.write_text(json.dumps({"endpoint": reference.url, "fixtures": {key: given}}), encoding="utf-8")
-    ran = run(tmp_path / "report", f"--target={path}", "-q", "-k", "trust.same-account or access-key", "--tb=long")
-    texts = [ran.output, *(p.read_text(encoding="utf-8") for p in ran.report.iterdir() if p.is_file())]
-    assert any("AKIAGIVEN" in text for text in texts)
-    assert not any(secret in text for text in texts)
+    told = {"endpoint": "http://127.0.0.1:9", "fixtures": given} | dict(zip(names, keys, strict=False))
+    path.write_text(json.dumps(told), encoding="utf-8")
+    target, redactor = resolve(str(path)), Redactor()
+    Provisioner(target, Client(target.endpoint, in_flight=1, max_rate=0.0, timeout=1.0), None, redactor)
+    for secret in (SEED, *(each["secret-access-key"] for each in keys)):
+        assert redactor.clean(f"it is {secret}") == f"it is {REDACTED}"
 
 
 def test_tokens_of_an_issuer_name_the_algorithm_of_its_own() -> None:

@@ -266,6 +266,24 @@ def test_a_second_account_that_cannot_be_looked_into_leaves_doubt(hostile: Start
     )
 
 
+def test_what_is_in_one_account_is_removed_there_only(hostile: Start, tmp_path: Path) -> None:
+    gone: list[str] = []
+
+    def answer(request: Received) -> bytes:
+        key = request.headers["authorization"].partition("Credential=")[2].partition("/")[0]
+        if request.action == "DeleteUser":
+            gone.append(f"{key} {request.parameters['UserName']}")
+        there = {"AKIAFIRST": f"{OURS}-1", "AKIASECOND": f"{OURS}-2"}[key]
+        mine = user(there) if request.action == "ListUsers" and f"{key} {there}" not in gone else ""
+        return listing("ListUsers", "Users", mine) if request.action == "ListUsers" else empty(request)
+
+    first = "credentials: {access-key-id: AKIAFIRST, secret-access-key: test}"
+    second = "second-account: {access-key-id: AKIASECOND, secret-access-key: test}"
+    ended = leftovers(target_file(tmp_path / "two.yaml", hostile(answer).url, first, second), "--remove")
+    assert (ended.status, ended.lines[-1]) == (0, "2 found, 2 removed")
+    assert gone == [f"AKIAFIRST {OURS}-1", f"AKIASECOND {OURS}-2"]
+
+
 TAGGED = {"Tags": [{"Key": "sts-conformance", "Value": "0badcafe"}]}
 ISSUER = "https://idp.example.com/tenant"
 
