@@ -68,6 +68,7 @@ class Fixture:
     policy: str = ""  # of roles and users: their own policy, '' for none; of managed policies: the document; JSON
     tags: tuple[tuple[str, str], ...] = ()
     max_session_seconds: int = 3600  # of roles
+    removed: bool = False  # of roles: removed as soon as a step has kept a session of it
     keys: str = "active"  # of users: their access key; or 'inactive', 'deleted'
     mfa: bool = False  # of users: have an MFA device
     audiences: tuple[str, ...] = ()  # of OpenID Connect providers

@@ -73,7 +73,7 @@ class Given:
             # A code of a device is good once: devices are not shared.
             self._add(name, made, apart=f"{scenario} {name}" if user.mfa else "")
         for name, role in given.roles.items():
-            self._add(name, self._role(role))
+            self._add(name, self._role(role), apart=f"{scenario} {name}" if role.removed else "")
 
     def _add(self, name: str, made: Fixture, apart: str = "") -> None:
         if name in self.fixtures:
@@ -86,7 +86,7 @@ class Given:
     def _role(self, role: RoleFixture) -> Fixture:
         return Fixture(
             "", "role", account=role.account, trust=self._trust(role), policy=self.document(role),
-            tags=tuple(role.tags.items()), max_session_seconds=role.max_session_duration,
+            tags=tuple(role.tags.items()), max_session_seconds=role.max_session_duration, removed=role.removed,
         )  # fmt: skip
 
     def _trust(self, role: RoleFixture) -> str:

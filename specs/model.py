@@ -317,6 +317,7 @@ class RoleFixture(PolicySpec):
     max_session_duration: int = Field(default=3600, ge=3600, le=43200, description="Seconds")
     tags: dict[str, str] = Field(default_factory=dict)
     account: Literal["first", "second"] = "first"
+    removed: bool = Field(default=False, description="Removed as soon as a step has kept a session of it")
 
 
 class UserFixture(PolicySpec):

@@ -30,7 +30,7 @@ from reports.summary import count_kills
 from specs.contract import load
 from suites.baseline import Baseline
 from suites.kill_page import PAGE, TABLE, page
-from suites.runner import Limits, Runner
+from suites.runner import Hands, Limits, Runner
 from targets.credentials import Redactor
 from targets.endpoint import parse_endpoint
 from targets.federation import take_fixtures
@@ -147,7 +147,7 @@ class Arena:
         async def make() -> Runner:
             return Runner(
                 self._target, self._estate, self._redactor, _LIMITS, Baseline(), self._cases, self._loop,
-                self._provisioner.have,
+                Hands(self._provisioner.have, self._provisioner.remove),
             )  # fmt: skip
 
         runner = self._loop.run_until_complete(make())

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from generators.answer import local_name
-from generators.expectation import Judgement, describe, is_granted, shorten
+from generators.expectation import Judgement, describe, is_granted, placeholders, shorten
 from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
@@ -57,6 +57,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Hands:
+    """What makes fixtures at the target, and removes one before the end; each returns '' or what hinders it."""
+
+    have: Callable[[Fixture], Awaitable[str]]
+    remove: Callable[[Fixture], Awaitable[str]] | None = None  # None: where other processes use them, too
+
+
+@dataclass(frozen=True, slots=True)
 class _Outcome:
     """A case's exchange with what its expectation says to it."""
 
@@ -77,9 +85,9 @@ class Runner:
         baseline: Baseline,
         cases: Mapping[str, Case],
         loop: asyncio.AbstractEventLoop,
-        make: Callable[[Fixture], Awaitable[str]],
+        hands: Hands,
     ) -> None:
-        self._make = make
+        self._hands = hands
         self._steps: dict[str, asyncio.Task[str]] = {}
         self._answers: dict[str, Answer] = {}  # of steps, by what they keep
         self._kept_at: dict[str, float] = {}  # by the loop's clock
@@ -186,6 +194,9 @@ class Runner:
             return self._estate.missing["managed-policies"]
         if unknown:
             return f"needs {', '.join(name.replace('-', ' ') for name in unknown)}, which this run does not have"
+        return ""
+
+    def _uncalled(self, case: Case) -> str:
         caller = case.request.caller
         if caller and caller not in self._estate.callers:
             return self._estate.missing.get("session", f"needs the credentials of a {caller.replace('-', ' ')}")
@@ -205,18 +216,18 @@ class Runner:
 
     async def _blocked(self, order: int, case: Case) -> Decision | None:
         """Have everything that a case needs before it can be sent; returns why it cannot be."""
-        lacking = self._too_slow(case) or self._unserved(case) or self._estate.lacks(case.needs)
-        lacking = lacking or await self._made(case)
+        lacking = self._out_of_reach(case) or self._unserved(case) or self._estate.lacks(case.needs)
+        lacking = lacking or await self._made(case) or self._lacking(case)
         if not lacking:
             failed = await self._set_up(order, case)
             if failed:
                 return Decision("inconclusive", failed)
-            lacking = self._lacking(case)
+            lacking = self._uncalled(case)
         return Decision("untestable", lacking) if lacking else None
 
     async def _made(self, case: Case) -> str:
         """Have the fixtures of a case made; returns what is missing."""
-        lacking = await asyncio.gather(*(self._make(fixture) for fixture in case.fixtures))
+        lacking = await asyncio.gather(*(self._hands.have(fixture) for fixture in case.fixtures))
         return next(filter(None, lacking), "")
 
     async def _set_up(self, order: int, case: Case) -> str:
@@ -253,9 +264,21 @@ class Runner:
         parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
         if all(parts):
             self._estate.callers[step.keep] = Credentials(parts[0], parts[1], parts[2])
+        return await self._without_role(case, step)
+
+    async def _without_role(self, case: Case, step: Step) -> str:
+        """Remove the role of a session that is to outlive it."""
+        named = set().union(*(placeholders(value or "") for _, value in step.request.parameters))
+        for fixture in case.fixtures:
+            if fixture.removed and fixture.key in named:
+                assert self._hands.remove is not None  # noqa: S101 - it is within reach
+                return await self._hands.remove(fixture)
         return ""
 
-    def _too_slow(self, case: Case) -> str:
+    def _out_of_reach(self, case: Case) -> str:
+        """Say what this run does not do: wait for minutes, or remove things that other processes may use."""
+        if self._hands.remove is None and any(fixture.removed for fixture in case.fixtures):
+            return "needs a role removed in the middle of the run: leave -n out"
         if case.after and not self._limits.slow and "clock-ahead" not in self._estate.has:
             return f"needs {case.after} seconds to pass: give --slow"
         return ""

@@ -27,7 +27,7 @@ from suites.baseline import Baseline, read_baseline, update_baseline
 from suites.kill_page import TABLE
 from suites.loops import complete
 from suites.options import OptionError
-from suites.runner import Limits, Runner
+from suites.runner import Hands, Limits, Runner
 from targets.credentials import Credentials, Redactor
 from targets.endpoint import parse_endpoint
 from targets.http import Client
@@ -105,12 +105,14 @@ class Session:
     def start(self, ids: Sequence[str]) -> None:
         """Begin sending these cases."""
         cases = {case.id: case for case in everything.cases()}
+        hands = Hands(self._made_before)
+        if self.provisioner is not None:
+            hands = Hands(self.provisioner.have, self.provisioner.remove)
 
         async def make() -> Runner:
             return Runner(
-                self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop,
-                self.provisioner.have if self.provisioner is not None else self._made_before,
-            )  # fmt: skip
+                self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop, hands
+            )
 
         self.runner = self.loop.run_until_complete(make())
         self.runner.start(ids)

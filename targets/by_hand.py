@@ -68,7 +68,13 @@ def record(one: Wanted) -> dict[str, Any]:
         "mfa": made.mfa,
         "audiences": list(made.audiences),
         "reachable": made.reachable,
+        "can-be-given": can_be_given(made),
     }
+
+
+def can_be_given(fixture: Fixture) -> bool:
+    """Whether a target file can give it: not what a run removes, nor other identity providers than two."""
+    return fixture.key in _WHERE or (fixture.kind not in {"saml", "openid"} and not fixture.removed)
 
 
 def lines(one: Wanted) -> Iterator[str]:
@@ -77,7 +83,7 @@ def lines(one: Wanted) -> Iterator[str]:
     yield f"{made.key}: {_KINDS.get(made.kind, made.kind)}" + (", second account" if made.account == "second" else "")
     facts = {
         "needed by": ", ".join(one.rules),
-        "how": _WHERE.get(made.key, "only the run can make it" if made.kind in {"saml", "openid"} else ""),
+        "how": _WHERE.get(made.key, "" if can_be_given(made) else "only the run can make it"),
         "longest session": f"{made.max_session_seconds} s" if made.kind == "role" else "",
         "access key": made.keys if made.kind == "user" else "",
         "MFA device": "switched on" if made.mfa else "",

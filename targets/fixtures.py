@@ -66,14 +66,14 @@ class Fixtures:
             await asyncio.wait(self._made.values(), timeout=_FINISHES_SECONDS)
 
     async def _make(self, fixture: Fixture) -> str:
-        """Make a fixture, after those that it names."""
+        """Make a fixture, after those that it names; or take it."""
+        supplied = self.supplied.fixtures.get(fixture.key)
+        if supplied is not None:
+            return self._take(fixture, supplied)
         for name in sorted(placeholders(fixture.trust + fixture.policy) & self._made.keys()):
             missing = await asyncio.shield(self._made[name])
             if missing:
                 return missing
-        supplied = self.supplied.fixtures.get(fixture.key)
-        if supplied is not None:
-            return self._take(fixture, supplied)
         if fixture.kind in {"saml", "openid"}:
             return await self.providers.have(fixture)
         make = {"role": self._role, "user": self._user, "policy": self._managed}[fixture.kind]
@@ -112,22 +112,41 @@ class Fixtures:
     async def _role(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
         trust, seconds = fill(fixture.trust, values), fixture.max_session_seconds
+        undo = partial(iam, "DeleteRole", RoleName=name)
+        self.wholes.append(undo)  # before: an interrupt while the answer is read must not lose it
         made = await create_role(iam, name, trust, seconds=seconds, **tag_parameters(fixture.tags))
         arn = made.text_at("CreateRoleResult/Role/Arn")
         if not arn:
+            self.wholes.remove(undo)
             return f"needs a role of its own: CreateRole was answered {self.words(made)}"
-        self.wholes.append(lambda: iam("DeleteRole", RoleName=name))
         role_id = made.text_at("CreateRoleResult/Role/RoleId")
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": role_id}
         return await self._policy(fixture, "Role", name)
 
+    async def remove(self, fixture: Fixture) -> str:
+        """Remove a role before the end of the run; returns '', or what hinders that. A given one stays."""
+        if fixture.key in self.supplied.fixtures:
+            return f"needs a role that may be removed: {fixture.key} is given"
+        iam, name = self.iam[fixture.account], self.estate.values[f"{fixture.key}.name"]
+        if fixture.policy:
+            await iam("DeleteRolePolicy", RoleName=name, PolicyName="own")
+        gone = await iam("DeleteRole", RoleName=name)
+        if not gone.granted:
+            return f"needs a role that can be removed: DeleteRole was answered {self.words(gone)}"
+        del self._made[fixture.key]  # whoever asks for it again gets another
+        if self.is_aws:
+            await asyncio.sleep(_AWS_SETTLES_SECONDS)
+        return ""
+
     async def _user(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
+        undo = partial(iam, "DeleteUser", UserName=name)
+        self.wholes.append(undo)  # before, as with roles
         made = await iam("CreateUser", UserName=name, Path=PATH, **tag_parameters(fixture.tags))
         arn = made.text_at("CreateUserResult/User/Arn")
         if not arn:
+            self.wholes.remove(undo)
             return f"needs a user of its own: CreateUser was answered {self.words(made)}"
-        self.wholes.append(lambda: iam("DeleteUser", UserName=name))
         user_id = made.text_at("CreateUserResult/User/UserId")
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": user_id}
         return (
@@ -164,10 +183,12 @@ class Fixtures:
             return ""
         iam = self.iam[fixture.account]
         named = {f"{kind}Name": name, "PolicyName": "own"}
+        undo = partial(iam, f"Delete{kind}Policy", **named)
+        self.parts.append(undo)
         put = await iam(f"Put{kind}Policy", **named, PolicyDocument=fill(fixture.policy, self.estate.values))
         if not put.granted:
+            self.parts.remove(undo)
             return f"needs a policy: Put{kind}Policy was answered {self.words(put)}"
-        self.parts.append(lambda: iam(f"Delete{kind}Policy", **named))
         return ""
 
     async def _managed(self, fixture: Fixture, name: str) -> str:

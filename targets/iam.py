@@ -39,3 +39,8 @@ def tag_parameters(tags: tuple[tuple[str, str], ...]) -> dict[str, str]:
         for number, (key, value) in enumerate(tags, 1)
         for name, text in ((f"Tags.member.{number}.Key", key), (f"Tags.member.{number}.Value", value))
     }
+
+
+def is_gone(exchange: Exchange) -> bool:
+    """Whether what was to be removed is not there any more."""
+    return exchange.answer is not None and exchange.answer.error_code == "NoSuchEntity"

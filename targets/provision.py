@@ -25,7 +25,8 @@ from specs.model import Level
 from targets.credentials import Credentials, Redactor
 from targets.federation import let_tokens_be_vended, take_fixtures
 from targets.fixtures import Fixtures
-from targets.iam import PATH, create_role, document
+from targets.http import Exchange
+from targets.iam import PATH, create_role, document, is_gone
 from targets.identity.openid import Algorithm, OpenIdIssuer
 from targets.identity.saml import SamlIssuer
 from targets.providers import Providers
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
 
     from generators.answer import Answer
     from generators.case import Fixture, Recipe
-    from targets.http import Client, Exchange
+    from targets.http import Client
     from targets.providers import IamCall
     from targets.target import Target
 
 IAM_VERSION = "2010-05-08"
 _IS_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
+_IAM_AT_ONCE = 8  # calls under way
+_DEAD_AFTER = 8  # calls without an answer, one after another; what comes then is not sent
 _AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
 _NO_SUCH_ACTION = "StsConformanceNoSuchAction"
 
@@ -112,6 +115,8 @@ class Provisioner:
         self._undo_parts: list[Callable[[], Awaitable[Exchange]]] = []
         self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
         self._run = secrets.token_hex(4)
+        self._slots = asyncio.Semaphore(_IAM_AT_ONCE)
+        self._unanswered = 0
         self.estate = Estate()
         on_aws, supplied = target.endpoint.is_aws, target.supplied
         self._iam_call: IamCall = Tagged(partial(self._iam_call_as, target.credentials), self._run)
@@ -150,15 +155,20 @@ class Provisioner:
         """Have what a case needs, made once a run or given; returns '', or what is missing."""
         return await self._fixtures_made.have(fixture)
 
+    async def remove(self, fixture: Fixture) -> str:
+        """Remove a role before the end of the run; returns '', or what hinders that."""
+        return await self._fixtures_made.remove(fixture)
+
     async def clean_up(self) -> list[str]:
         """Remove what was made, a user after what belongs to it; returns what could not be removed."""
         await self._fixtures_made.finish()
+        self._unanswered = 0  # perhaps it answers again
         undone: list[Exchange] = []
         for steps in (self._undo_parts, self._undo_wholes):
             undone += await asyncio.gather(*(step() for step in steps))
             steps.clear()
         self._providers.close()
-        return [self._words(exchange) for exchange in undone if not exchange.granted]
+        return [self._words(exchange) for exchange in undone if not (exchange.granted or is_gone(exchange))]
 
     async def _fixtures(self) -> None:
         """Have what only a reference hands out, and a clock that can be told to be ahead."""
@@ -490,10 +500,12 @@ class Provisioner:
     async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
-        signer = Signer(self._iam.endpoint, "us-east-1", "iam")
-        exchange = await self._iam.send(
-            prepare(request, signer, caller, {}, datetime.now(UTC))
-        )
+        prepared = prepare(request, Signer(self._iam.endpoint, "us-east-1", "iam"), caller, {}, datetime.now(UTC))
+        async with self._slots:  # so that what waits for its turn learns of the silence too
+            if self._unanswered >= _DEAD_AFTER:
+                return Exchange(prepared, None, "not sent: IAM answers no more")
+            exchange = await self._iam.send(prepared)
+        self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1
         if exchange.answer is not None:
             self._redactor.learn_from(exchange.answer)
         return exchange

@@ -124,6 +124,8 @@ def _fixtures(file: TargetFile, path: Path) -> dict[str, SuppliedFixture]:
 def _fixture(fixture: Fixture, spec: FixtureSpec, path: Path, place: tuple[str, ...]) -> SuppliedFixture:
     if fixture.kind in _PROVIDERS:
         raise mistake(path, place, f"is an identity provider, expected it as {_PROVIDERS[fixture.kind]}")
+    if fixture.removed:
+        raise mistake(path, place, "is removed in the middle of a run, expected it not to be given")
     key_id = secret(path, spec.access_key_id, spec.access_key_id_from, "an access key id") or ""
     hidden = secret(path, spec.secret_access_key, spec.secret_access_key_from, "a secret access key") or ""
     if fixture.kind != "user" and (key_id or hidden or spec.mfa):

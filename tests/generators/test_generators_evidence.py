@@ -55,8 +55,6 @@ VALUES = Values({
 })  # fmt: skip
 
 # Observations that no case reaches, and why.
-SCENARIO = "needs roles, policies or devices of its own: the scenarios of later issues"
-PROVIDER = "needs an identity provider: the scenarios of later issues"
 CLAIM = "tells how something is worded or laid out, not what one request was answered"
 ROOT = "needs the root user of an account, whose keys no run is given"
 TRAFFIC = "needs more traffic than a conformance test may send"
@@ -69,7 +67,6 @@ NO_CASE: dict[str, str] = {
     "proto-json-invalid-action": "which answers are JSON is shown by the success",
     "proto-json-expiration": CLAIM,
     "proto-throttling": TRAFFIC,
-    "auth-deleted-role-session": SCENARIO,
     "auth-global-endpoint-region": "about the one global endpoint of AWS",
     "auth-order": "no single request",
     "ar-short-rolearn": "the same length case with another value",

@@ -70,7 +70,8 @@ def test_all_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
             Target("stub", parse_endpoint(stub.url), None, "us-east-1", Credentials("AKIA1", "secret")),
             Estate(values={"role-1": "arn:aws:iam::111122223333:role/r"}, has={"user"},
                    callers={"user": Credentials("AKIA1", "secret")}),
-            Redactor(), runner.Limits(8, 0.0, 5.0, slow=True), Baseline(), cases, loop, made,
+            Redactor(), runner.Limits(8, 0.0, 5.0, slow=True), Baseline(), cases, loop,
+            runner.Hands(made),
         )  # fmt: skip
         asking.start(cases)
         assert {asking.result(name).verdict for name in cases} == {"conforms"}

@@ -30,7 +30,8 @@ from targets.supplied import Supplied, SuppliedFixture, SuppliedOpenId
 from targets.tagged import TAG, Tagged
 from targets.target import resolve
 from targets.wire import Prepared
-from tests.servers import IAM, REQUEST_ID, Ran, Tree, document, error, run
+from tests import servers
+from tests.servers import IAM, REQUEST_ID, Manner, Ran, Stub, Tree, document, error, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -227,6 +228,72 @@ def test_what_no_key_signs_is_told() -> None:
     assert told == "needs a key that signs RS384: the one of the OpenID Connect provider given does not"
 
 
+# Ends that come in the middle
+
+
+class Interrupted(BaseException):
+    """What Ctrl-C raises, wherever the program is."""
+
+
+def test_what_was_being_made_at_an_interrupt_is_removed() -> None:
+    """Its answer was never read, so nobody knows whether it is there."""
+    for kind in ("role", "user"):
+        broken = f"Create{kind.capitalize()}"
+
+        def answer(action: str, _: dict[str, str], broken: str = broken) -> Exchange:
+            if action == broken:
+                raise Interrupted
+            return granted(action)
+
+        iam = FakeIam(answer)
+        fixtures = making(iam)
+        with pytest.raises(Interrupted):
+            have(fixtures, Fixture(f"{kind}-1", kind))
+        removed = asyncio.run(undone(fixtures))
+        assert removed == [f"Delete{kind.capitalize()}"]
+        refusing = making(FakeIam(lambda _action, _given: UNKNOWN))
+        assert have(refusing, Fixture(f"{kind}-1", kind))
+        assert asyncio.run(undone(refusing)) == []  # it was never made
+
+
+async def undone(fixtures: Fixtures) -> list[str]:
+    """Undo all and return the actions."""
+    iam = fixtures.iam["first"]
+    assert isinstance(iam, FakeIam)
+    iam.asked.clear()
+    for step in (*fixtures.parts, *fixtures.wholes):
+        await step()
+    return iam.actions
+
+
+@pytest.mark.parametrize("recovers", [False, True])
+def test_an_iam_that_answers_no_more_is_asked_no_more(recovers: bool) -> None:
+    manner = Manner()
+    with Stub(manner) as stub:
+        target = resolve(stub.url)
+
+        async def work() -> list[str]:
+            clients = [Client(target.endpoint, in_flight=16, max_rate=0.0, timeout=0.3) for _ in range(2)]
+            provisioner = Provisioner(target, clients[0], clients[1], Redactor())
+            await provisioner.prepare()
+            before, manner.hangs_after = len(stub.received), 1
+            roles = [Fixture(f"role-{n}", "role", trust="{}") for n in range(100)]
+            told = await asyncio.gather(*(provisioner.have(role) for role in roles))
+            asked = len(stub.received) - before
+            assert asked <= 16  # eight at once, and those that come while the eighth is waited for
+            assert any("not sent: IAM answers no more" in one for one in told)
+            manner.hangs_after = 0 if recovers else 1
+            left = await provisioner.clean_up()
+            assert recovers or len(stub.received) - before - asked <= 16
+            for client in clients:
+                client.close()
+            return left
+
+        left = asyncio.run(work())
+        assert any("not sent: IAM answers no more" in one for one in left) == (not recovers)
+        assert bool(servers.undone(stub)) == (not recovers)
+
+
 # Tags
 
 
@@ -317,8 +384,8 @@ class Hand:
         for one in wanted():
             listed = record(one)
             named = set(re.findall(r"\$\{([a-z0-9-]+)[.}]", json.dumps(listed)))
-            if any(name.startswith("openid-") for name in named - self._values.keys()):
-                continue  # only the run can make what it trusts
+            if not listed["can-be-given"] or any(name.startswith("openid-") for name in named - self._values.keys()):
+                continue  # or only the run can make what it trusts
             if listed["kind"] not in {"saml", "openid"}:
                 self._file["fixtures"][listed["key"]] = getattr(self, f"_{listed['kind']}")(listed)
             elif listed["key"].endswith("-provider-arn"):
@@ -447,7 +514,7 @@ def reasons(ran: Ran, verdict: str) -> dict[str, str]:
 
 # What nobody can give in a target file: here only the reference, started by the suite, hands it out.
 NOT_GIVEN = (
-    "which no target file can give|give --slow|needs the root user|needs encoded message|needs trade in token"
+    "which no target file can give|needs a role of its own: .* role-[0-9a-f]{8}|give --slow|needs the root user|needs encoded message|needs trade in token"
     "|needs organization management account|needs outbound federation|needs member account"
     "|needs a key that signs ES|its control"
 )

@@ -47,7 +47,12 @@ IN_SECOND = key_of(kind="role", account="second")
 USER = key_of(kind="user", keys="active", mfa=False)
 DELETED = key_of(kind="user", keys="deleted")
 HOLDER = key_of(kind="user", mfa=True)
+REMOVED = key_of(kind="role", removed=True)
 OTHER_AUDIENCES = next(k for k, f in FIXTURES.items() if f.kind == "openid" and len(f.audiences) > 1)
+NOT_GIVEN = {k for k, f in FIXTURES.items() if f.kind in {"saml", "openid"}} - {
+    "saml-provider-arn",
+    "openid-provider-arn",
+}
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 KEYS = "access-key-id: AKIA1, secret-access-key: hidden-hidden"
 
@@ -111,6 +116,7 @@ MISTAKES = [
     (f"{HOLDER}: {{arn: x, {KEYS}, mfa: {{serial-number: s}}}}", "either seed or seed-from"),
     (f"{HOLDER}: {{arn: x, {KEYS}, mfa: {{serial-number: s, seed: FCF6383A44EE}}}}", "seed': expected base32"),
     ("saml-provider-arn: {arn: x}", "is an identity provider, expected it as saml-provider"),
+    (f"{REMOVED}: {{arn: x}}", "is removed in the middle of a run, expected it not to be given"),
     (f"{OTHER_AUDIENCES}: {{arn: x}}", "is an identity provider, expected it as openid-provider"),
 ]
 
@@ -319,6 +325,7 @@ def test_machines_are_told_all(capsys: pytest.CaptureFixture[str]) -> None:
         assert one["policy"] == (json.loads(made.policy) if made.policy else None)
         assert one["max-session-seconds"] == (made.max_session_seconds if made.kind == "role" else None)
         assert one["access-key"] == (made.keys if made.kind == "user" else None)
+        assert one["can-be-given"] == (key not in {REMOVED, *NOT_GIVEN})
         assert set(one["rules"]) == {case.rule for case in cases_of(key)}
     order = list(listed)
     for key, one in listed.items():

@@ -16,14 +16,14 @@ from targets.reference.authentication import Proof
 from targets.reference.defects import acts, edits
 from targets.reference.defects.claims import ALLOW_ALL, ANYBODY
 from targets.reference.defects.registry import Defect
-from targets.reference.model import Refused
+from targets.reference.model import Caller, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from targets.reference.arns import Arn
     from targets.reference.constraints import Values
-    from targets.reference.model import Caller, Role, Session
+    from targets.reference.model import Role, Session
     from targets.reference.operations import Result
     from targets.reference.reading import Query
     from targets.reference.service import Service
@@ -441,7 +441,22 @@ def _deleted_as_expired(service: Service) -> None:
     acts.refused("get_access_key_info", "expired-session", "The key has expired.", is_gone)(service)
 
 
+def _orphans_work(service: Service) -> None:
+    caller_of = service.authenticator.caller_of
+
+    def found(session: Session) -> Caller:
+        try:
+            return caller_of(session)
+        except Refused:
+            return Caller(session.principal, session.access_key_id, session)
+
+    edits.substitute(service.authenticator, "caller_of", found)
+
+
 def _keys() -> Iterator[Defect]:
+    yield Defect(
+        "common.authentication.session-of-deleted-role", "works", "sessions outlive their role", _orphans_work
+    )
     rule = "common.access-key.state"
     yield Defect(rule, "off-works", "a key that is switched off works on", _off_works)
     yield Defect(rule, "unknown-works", "keys that nobody has are not held against anything", _unknown_works)
