@@ -114,6 +114,7 @@ class Case:
     setup: tuple[Step, ...] = ()  # in the order in which they are sent
     recipes: tuple[Recipe, ...] = ()  # of the tokens in its own request and in those of its setup
     after: int = 0  # seconds that must have passed since the last of its setup
+    tried: str = ""  # name of the property that it is tried for with many examples; its own request is one of them
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
 
     @property

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from generators.case import Fixture
@@ -81,7 +81,7 @@ class Given:
         # What two names of a scenario stand for is two, however alike. Other scenarios share them, the second, too.
         alike = sum(replace(other, key="") == replace(made, key="") for other in self.fixtures.values())
         number = str(alike) if alike and not made.key else ""
-        self.fixtures[name] = replace(made, key=made.key or f"{made.kind}-{digest(f'{made}{apart}{number}')}")
+        self.fixtures[name] = replace(made, key=made.key or _key(made, f"{apart}{number}"))
 
     def _role(self, role: RoleFixture) -> Fixture:
         return Fixture(
@@ -195,6 +195,15 @@ class Given:
     def names(self, kind: str = "") -> Iterator[str]:
         """Yield the names of fixtures, of one kind or of all, with their dollar signs."""
         return (f"${name}" for name, made in self.fixtures.items() if kind in {"", made.kind})
+
+
+def _key(made: Fixture, apart: str) -> str:
+    """Name a fixture by what is special about it: a field that Fixture gets one day changes no key.
+
+    Keys stand in the target files of users.
+    """
+    special = {field.name: value for field in fields(made) if (value := getattr(made, field.name)) != field.default}
+    return f"{made.kind}-{digest(json.dumps(special | {'apart': apart}, sort_keys=True))}"
 
 
 def digest(text: str) -> str:

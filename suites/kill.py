@@ -143,6 +143,7 @@ class Arena:
 
     def verdicts(self, ids: Sequence[str]) -> dict[str, str]:
         """Send cases over HTTP to the service as it is."""
+        self._provisioner.renew()
 
         async def make() -> Runner:
             return Runner(

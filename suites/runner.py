@@ -217,7 +217,7 @@ class Runner:
     async def _blocked(self, order: int, case: Case) -> Decision | None:
         """Have everything that a case needs before it can be sent; returns why it cannot be."""
         lacking = self._out_of_reach(case) or self._unserved(case) or self._estate.lacks(case.needs)
-        lacking = lacking or await self._made(case) or self._lacking(case)
+        lacking = lacking or await self._made(case) or self._lacking(case) or self._estate.cannot_sign(case.recipes)
         if not lacking:
             failed = await self._set_up(order, case)
             if failed:

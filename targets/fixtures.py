@@ -50,6 +50,7 @@ class Fixtures:
     wholes: Undo
     is_aws: bool
     _made: dict[str, asyncio.Task[str]] = field(default_factory=dict)
+    _removed: set[str] = field(default_factory=set)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def have(self, fixture: Fixture) -> str:
@@ -123,6 +124,12 @@ class Fixtures:
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": role_id}
         return await self._policy(fixture, "Role", name)
 
+    def renew(self) -> None:
+        """Have what was removed made again for whoever asks for it from now on: another run on the same estate."""
+        for key in self._removed:
+            del self._made[key]
+        self._removed.clear()
+
     async def remove(self, fixture: Fixture) -> str:
         """Remove a role before the end of the run; returns '', or what hinders that. A given one stays."""
         if fixture.key in self.supplied.fixtures:
@@ -133,7 +140,7 @@ class Fixtures:
         gone = await iam("DeleteRole", RoleName=name)
         if not gone.granted:
             return f"needs a role that can be removed: DeleteRole was answered {self.words(gone)}"
-        del self._made[fixture.key]  # whoever asks for it again gets another
+        self._removed.add(fixture.key)
         if self.is_aws:
             await asyncio.sleep(_AWS_SETTLES_SECONDS)
         return ""

@@ -159,6 +159,10 @@ class Provisioner:
         """Remove a role before the end of the run; returns '', or what hinders that."""
         return await self._fixtures_made.remove(fixture)
 
+    def renew(self) -> None:
+        """Have what was removed made again when it is asked for: for another run with the same estate."""
+        self._fixtures_made.renew()
+
     async def clean_up(self) -> list[str]:
         """Remove what was made, a user after what belongs to it; returns what could not be removed."""
         await self._fixtures_made.finish()

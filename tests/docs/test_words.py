@@ -55,7 +55,8 @@ def excerpts() -> list[Block]:
 
 # What the documents show of ours that takes options of its own, pytest first.
 PROGRAMS = (
-    "pytest", "targets.reference", "targets.leftovers", "suites.kill", "benchmarks.run", "benchmarks.reference",
+    "pytest", "targets.reference", "targets.leftovers", "targets.fixtures", "suites.kill", "benchmarks.run",
+    "benchmarks.reference",
 )  # fmt: skip
 
 
