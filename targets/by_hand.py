@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from generators import everything
 from generators.federated import OPENID_PROVIDER, SAML_PROVIDER
+from targets.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,5 +127,5 @@ def main(arguments: Sequence[str]) -> int:
         text = json.dumps([record(one) for one in found], indent=2)
     else:
         text = "\n".join((*_HEAD, *(line for one in found for line in ("", *lines(one)))))
-    sys.stdout.write(f"{text}\n")
+    tell([text])
     return 0

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +17,7 @@ from targets.credentials import Redactor
 from targets.http import Client
 from targets.leftovers_iam import IN_FLIGHT, Found, Iam, Key, Leftover, NoIam, escaped, find, remove
 from targets.target import EMBEDDED, TargetError, resolve
+from targets.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -102,7 +101,7 @@ def main(arguments: list[str]) -> int:
     for trouble in outcome.found.troubles:
         # Again: lists come side by side, and this one may have told a secret before another made it known.
         sys.stderr.write(f"error: {outcome.redactor.clean(trouble)}\n")
-    _tell(outcome.lines())
+    tell(outcome.lines())
     return outcome.status
 
 
@@ -234,14 +233,6 @@ def _age(created: datetime, now: datetime) -> str:
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _tell(lines: Sequence[str]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
 
 
 if __name__ == "__main__":

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
 from typing import TYPE_CHECKING
 
 from targets.reference.server import serve
 from targets.reference.service import Service, Settings, build
+from targets.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,12 +67,7 @@ def _spoil(service: Service, names: Sequence[str]) -> None:
 def _list_defects() -> int:
     from targets.reference.defects import registry  # noqa: PLC0415 - a correct reference needs none
 
-    with contextlib.suppress(BrokenPipeError):  # whoever reads has seen enough
-        for defect in registry().values():
-            sys.stdout.write(f"{defect.id}: {defect.says}\n")
-        sys.stdout.flush()
-        return 0
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
+    tell(f"{defect.id}: {defect.says}" for defect in registry().values())
     return 0
 
 
