@@ -84,16 +84,6 @@ class Exchange(Record):
     seconds: float = Field(default=0.0, description="From the first byte sent to the last received")
 
 
-class Finding(Record):
-    """The smallest example of one way in which a property does not hold."""
-
-    about: str = Field(description="Id of the rule that the example breaks")
-    expected: str
-    received: str
-    exchange: Exchange
-    reproduce: str = ""
-
-
 class CaseResult(Record):
     """One case and its verdict."""
 
@@ -112,10 +102,6 @@ class CaseResult(Record):
     control: str = Field(default="", description="Id of the case that must succeed for this one to count")
     exchange: Exchange | None = None
     reproduce: str = Field(default="", description="A shell command that sends the same request")
-    examples: int = Field(default=0, description="Of a property: how many it was tried with")
-    findings: tuple[Finding, ...] = Field(
-        default=(), description="Of a property that does not hold: one of each kind; the first is the one above"
-    )
 
 
 class Target(Record):

@@ -12,7 +12,6 @@ from specs.model import (
     DocumentsFile,
     DriftFile,
     OperationSpec,
-    PropertiesFile,
     RefusalsFile,
     RulesFile,
     ScenariosFile,
@@ -29,7 +28,6 @@ MODELS: dict[str, type[BaseModel]] = {
     "documents": DocumentsFile,
     "rules": RulesFile,
     "scenarios": ScenariosFile,
-    "properties": PropertiesFile,
     "coverage": CoverageFile,
     "drift": DriftFile,
 }

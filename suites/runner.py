@@ -19,10 +19,8 @@ from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
 from reports.model import Exchange as ExchangeRecord
-from reports.model import Finding as FindingRecord
 from suites.loops import complete
 from suites.reproduce import command
-from suites.trials import Budget, Trials
 from suites.verdict import Control, Decision, decide
 from targets.credentials import Credentials
 from targets.fresh import CODES, Fresh
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from generators.answer import Answer
     from generators.case import Case, Fixture, Step
     from suites.baseline import Baseline
-    from suites.trials import Finding
     from targets.credentials import Redactor
     from targets.provision import Estate
     from targets.target import Target
@@ -45,7 +42,6 @@ _KEPT_WORDS = 500  # characters of a description that a result keeps
 _KEPT_BODY = 2_000  # characters of a body that a result keeps
 _DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
-_WRONG = frozenset({"deviates", "known-deviation", "flaky"})
 _MARGIN = 5.0  # seconds that are waited beyond what a case wants: the target's clock may be behind
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds
 
@@ -58,8 +54,6 @@ class Limits:
     max_rate: float  # requests a second, 0 for no limit
     timeout: float  # seconds for one exchange
     slow: bool = False  # whether to wait for what takes minutes
-    examples: int = 30  # of each property
-    seed: int = 2011  # what Hypothesis begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +103,6 @@ class Runner:
         )
         self._sdk = SdkClients(target, estate, limits.timeout)
         self._signer = Signer(target.endpoint, target.region)
-        self._trials = Trials(
-            self._alone, self._values, Budget(limits.examples, limits.seed), target.endpoint.is_aws, loop
-        )
         self._queue: asyncio.PriorityQueue[tuple[int, int, Case, asyncio.Future[Exchange]]] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._exchanges: dict[object, asyncio.Future[Exchange]] = {}
@@ -134,13 +125,15 @@ class Runner:
 
     def result(self, case_id: str) -> CaseResult:
         """Wait for the verdict of a case; one that was not started yet is started now."""
-        result = self._loop.run_until_complete(self._verdict_of(self._cases[case_id]))
+        task = self._verdicts.get(case_id)
+        if task is None:
+            task = self._verdicts[case_id] = self._loop.create_task(self._verdict(0, self._cases[case_id]))
+        result = self._loop.run_until_complete(task)
         self.results[case_id] = result
         return result
 
     def stop(self) -> None:
         """End what is under way and close the connections."""
-        self._trials.stop()
         under_way = (*self._verdicts.values(), *self._workers, *self._outcomes.values(), *self._steps.values())
         tasks = [task for task in under_way if not task.done()]
         for task in tasks:
@@ -162,8 +155,6 @@ class Runner:
         blocked = await self._blocked(order, case)
         if blocked is not None:
             return base.model_copy(update={"verdict": blocked.verdict, "reason": blocked.reason})
-        if case.tried:
-            return await self._explored(case, base)
         looking = self._look(order, case)
         control = await self._control(order, case)
         outcome = looking.result() if looking.done() else await asyncio.shield(looking)
@@ -174,53 +165,6 @@ class Runner:
         if decision.verdict == "deviates" and not _holds_code(case):
             outcome, decision = await self._second_look(order, case, outcome, control)
         return self._result(case, base, outcome, self._listed(case, decision))
-
-    async def _explored(self, case: Case, base: CaseResult) -> CaseResult:
-        """Try a property with many examples, once it is known what the operation's own cases tell."""
-        explored = await self._trials.explore(case, await self._told(case))
-        if isinstance(explored, str):
-            verdict = "inconclusive" if explored.startswith("no answer") else "untestable"
-            return base.model_copy(update={"verdict": verdict, "reason": self._words(explored)})
-        base = base.model_copy(update={"examples": explored.tried})
-        if not explored.findings:
-            return base.model_copy(update={"verdict": "conforms"})
-        seen = [finding for finding in explored.findings if await self._trials.again(case, finding)]
-        decision = self._listed(case, Decision("deviates") if seen else Decision("flaky", "not seen when sent again"))
-        findings = tuple(self._finding(case, finding) for finding in seen or explored.findings)
-        first = findings[0]
-        return base.model_copy(
-            update={
-                "verdict": decision.verdict, "reason": decision.reason, "findings": findings,
-                "expected": first.expected, "received": first.received, "exchange": first.exchange,
-                "reproduce": first.reproduce,
-            }
-        )  # fmt: skip
-
-    def _finding(self, case: Case, finding: Finding) -> FindingRecord:
-        exchange, trouble = self._trials.exchange(case, finding), finding.trouble
-        shown = replace(case, request=finding.example.requests[trouble.at])
-        return FindingRecord(
-            about=trouble.about,
-            expected=trouble.expected,
-            received=self._words(trouble.received),
-            exchange=self._record(exchange),
-            reproduce=self._redactor.clean(command(shown, exchange.sent, self._target)),
-        )
-
-    async def _told(self, case: Case) -> frozenset[str]:
-        """Return the rules that the operation's own cases show to be broken."""
-        own = [
-            other for other in self._cases.values()
-            if other.operation == case.operation and other.theme in {"constraint", "type"} and len(other.rules) == 1
-        ]  # fmt: skip
-        verdicts = await asyncio.gather(*(asyncio.shield(self._verdict_of(other)) for other in own))
-        return frozenset(result.rules[0] for result in verdicts if result.verdict in _WRONG)
-
-    def _verdict_of(self, case: Case) -> asyncio.Task[CaseResult]:
-        task = self._verdicts.get(case.id)
-        if task is None:
-            task = self._verdicts[case.id] = self._loop.create_task(self._verdict(0, case))
-        return task
 
     def _unsupported(self, case: Case) -> str:
         return self._estate.unsupported.get(case.request.operation, "")
@@ -444,12 +388,6 @@ class Runner:
             future = self._exchanges[key] = self._loop.create_future()
             self._queue.put_nowait((order, next(self._numbers), case, future))
         return await asyncio.shield(future)
-
-    async def _alone(self, case: Case) -> Exchange:
-        """Send a request by itself, whatever was sent before."""
-        future: asyncio.Future[Exchange] = self._loop.create_future()
-        self._queue.put_nowait((len(self._cases), next(self._numbers), case, future))
-        return await future
 
     async def _work(self) -> None:
         while True:
