@@ -5,7 +5,6 @@ What is wrong with a signature on purpose is wrong only in that: everything else
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _UNRESERVED = "-_.~"
-_ESCAPE = re.compile("%[0-9A-F]{2}")
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -81,9 +79,9 @@ def prepare(
     path = signer.endpoint.path + request.path
     query, body = "", b""
     if request.send == "query":
-        query = encode(pairs, "%20", request.encoding)
+        query = encode(pairs, "%20")
     else:
-        body = _padded(encode(pairs, request.space, request.encoding).encode(), request.body_bytes)
+        body = _padded(encode(pairs, request.space).encode(), request.body_bytes)
     query = "&".join(filter(None, (query, request.raw_query)))
     headers = [("Host", signer.endpoint.authority), *request.headers]
     if request.content_type is not None:
@@ -97,22 +95,15 @@ def prepare(
     return signed
 
 
-def encode(pairs: list[tuple[str, str | None]], space: str, encoding: str = "") -> str:
-    """Percent-encode parameters; a None value is sent as the bare name. `encoding` as in Request."""
+def encode(pairs: list[tuple[str, str | None]], space: str) -> str:
+    """Percent-encode parameters; a None value is sent as the bare name."""
     parts = []
     for name, value in pairs:
-        encoded = _escaped(name, encoding)
+        encoded = quote(name, safe=_UNRESERVED)
         if value is not None:
-            encoded += "=" + _escaped(value, encoding).replace("%20", space)
+            encoded += "=" + quote(value, safe=_UNRESERVED, errors="surrogatepass").replace("%20", space)
         parts.append(encoded)
     return "&".join(parts)
-
-
-def _escaped(text: str, encoding: str) -> str:
-    if encoding == "all":
-        return "".join(f"%{byte:02X}" for byte in text.encode(errors="surrogatepass"))
-    escaped = quote(text, safe=_UNRESERVED, errors="surrogatepass")
-    return _ESCAPE.sub(lambda m: m[0].lower(), escaped) if encoding == "lower" else escaped
 
 
 def _padded(body: bytes, size: int | None) -> bytes:
