@@ -32,8 +32,10 @@ class Request:
     content_type: str | None = FORM
     headers: tuple[tuple[str, str], ...] = ()
     space: str = "+"  # or '%20', in form bodies
+    encoding: str = ""  # of percent escapes: '' as botocore does, 'lower' case digits, 'all' characters escaped
     body_bytes: int | None = None
     raw_query: str = ""  # put into the query string as it is
+    raw_body: str = ""  # put at the end of the form as it is, each character a byte
     signing: Signing = CORRECT
     principal: str = ""  # of a scenario: calls in the place of signing's caller
 
@@ -113,6 +115,8 @@ class Case:
     setup: tuple[Step, ...] = ()  # in the order in which they are sent
     recipes: tuple[Recipe, ...] = ()  # of the tokens in its own request and in those of its setup
     after: int = 0  # seconds that must have passed since the last of its setup
+    tried: str = ""  # name of the property that it is tried for with many examples; its own request is one of them
+    told_by: frozenset[str] = frozenset()  # of a property: rules whose cases tell parts of it; these it leaves out
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from generators import constraints, messages, responses, scenarios, written
+from generators import constraints, messages, property_cases, responses, scenarios, written
 from generators.expectation import Expectation
 from generators.federated import provided
 from specs.contract import ROOT, load, place_of
@@ -39,6 +39,7 @@ def generate(contract: Contract) -> list[Case]:
         *_wording(contract),
         *responses.cases(contract),
         *scenarios.cases(contract),
+        *property_cases.cases(contract),
     ]
     found = [provided(_evidenced(case)) for case in found]
     _check(contract, found)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from reports.edges import not_looked_for
 from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, KillRow, Level, Results, Verdict
 from reports.summary import (
     BROKEN,
@@ -24,6 +25,7 @@ from reports.summary import (
     count_kills,
     operation_order,
     plural,
+    properties_words,
     rule_outcomes,
     score_levels,
 )
@@ -88,6 +90,9 @@ def render_page(results: Results) -> str:
                 if (found := [each for each in outcomes if each.verdict == verdict])],
         silences=silences(results.cases),
         followed=count_followed(results.cases),
+        properties=properties_words(results),
+        edges=[edge for edge in results.edges if not edge.reason],
+        not_looked_for=not_looked_for(results.edges),
         kills=kill_rows(results),
         kill_count=count_kills(results.kill_table),
         sections=grouped,

@@ -28,6 +28,7 @@ VERDICTS: tuple[Verdict, ...] = (
     "unsupported",
     "untestable",
 )
+Trait = Literal["min", "max", "min-length", "max-length", "min-items", "max-items"]
 LEVELS: tuple[Level, ...] = ("must", "should", "exact")
 
 
@@ -84,6 +85,17 @@ class Exchange(Record):
     seconds: float = Field(default=0.0, description="From the first byte sent to the last received")
 
 
+class Finding(Record):
+    """The smallest example of one way in which a property does not hold."""
+
+    about: str = Field(description="Id of the rule that the example breaks")
+    expected: str
+    received: str
+    exchange: Exchange
+    reproduce: str = ""
+    story: str = Field(default="", description="Where one step follows from another: what each was, a line each")
+
+
 class CaseResult(Record):
     """One case and its verdict."""
 
@@ -102,6 +114,10 @@ class CaseResult(Record):
     control: str = Field(default="", description="Id of the case that must succeed for this one to count")
     exchange: Exchange | None = None
     reproduce: str = Field(default="", description="A shell command that sends the same request")
+    examples: int = Field(default=0, description="Of a property: how many it was tried with")
+    findings: tuple[Finding, ...] = Field(
+        default=(), description="Of a property that does not hold: one of each kind; the first is the one above"
+    )
 
 
 class Target(Record):
@@ -122,6 +138,10 @@ class Run(Record):
     target: Target
     fail_on: tuple[Level, ...] = Field(description="Levels that decide the exit status")
     command: str = Field(default="", description="Options of the run, without secrets")
+    examples: int | None = Field(
+        default=None, ge=0, description="How many examples each property was tried with at most; 0: none were"
+    )
+    seed: int | None = Field(default=None, description="What Hypothesis began with: the same one, the same examples")
 
 
 class GoneDeviation(Record):
@@ -141,6 +161,22 @@ class KillRow(Record):
     others: int = Field(ge=0, description="How many other rules have a case that noticed it")
 
 
+class Edge(Record):
+    """Where the target draws the line of a bound."""
+
+    operation: str
+    member: str = Field(description="Input member, with the dots of the data types it stands in")
+    trait: Trait
+    documented: int = Field(description="The last value that is to be taken")
+    rule: str = Field(description="Id of the bound's rule")
+    observed: int | None = Field(
+        default=None, description="The last value that is taken; null where there is no single line"
+    )
+    found: str = Field(default="", description="What was found, in words")
+    requests: int = Field(default=0, ge=0, description="How many requests that took")
+    reason: str = Field(default="", description="Why no line was looked for; empty if one was")
+
+
 class Results(Record):
     """The whole of results.json."""
 
@@ -153,6 +189,7 @@ class Results(Record):
     )
     cases: tuple[CaseResult, ...]
     gone: tuple[GoneDeviation, ...] = ()
+    edges: tuple[Edge, ...] = Field(default=(), description="Only of a run with --edges")
     complete: bool = Field(default=False, description="False: the run was cut off; cases are what it had")
 
     @model_validator(mode="after")

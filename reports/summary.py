@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
+from reports.edges import edge_lines
 from reports.model import LEVELS, VERDICTS, Authority, CaseResult, KillRow, Level, Results, Rule, Verdict
 from reports.text import visible
 
@@ -160,6 +161,7 @@ def render_table(results: Results) -> str:
             blocks.append(_level_table(level, rows, decides=level in results.run.fail_on))
     blocks.append(_rule_lines(score_levels(outcomes)))
     blocks.append(_notes(results))
+    blocks.append(edge_lines(results.edges))
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
@@ -167,9 +169,21 @@ def _title(results: Results) -> list[str]:
     target = results.run.target
     title = f"STS conformance of {visible(target.name)} at {visible(target.endpoint)}"
     lines = [_fit(title), f"{plural(len(results.cases), 'case')}, {plural(len(results.rules), 'rule')}"]
+    if words := properties_words(results):
+        lines.append(f"Properties: {words}")
     if not results.complete:
         lines.append("The run was cut off: this is what it had.")
     return lines
+
+
+def properties_words(results: Results) -> str:
+    """Tell how properties were tried; '' where none was."""
+    run = results.run
+    if run.examples is None or not any(case.theme == "property" for case in results.cases):
+        return ""
+    if run.examples == 0:
+        return "left out"
+    return f"up to {plural(run.examples, 'example')} each, Hypothesis seed {run.seed}"
 
 
 def _level_table(level: Level, rows: Mapping[str, Counter[Verdict]], *, decides: bool) -> list[str]:

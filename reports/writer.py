@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
-from reports.model import FORMAT, CaseResult, GoneDeviation, KillRow, Record, Results, Rule, Run
+from reports.model import FORMAT, CaseResult, Edge, GoneDeviation, KillRow, Record, Results, Rule, Run
 from reports.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-_OPEN_TAIL = '\n],"gone":[],"complete":false}'
+_OPEN_TAIL = '\n],"gone":[],"edges":[],"complete":false}'
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -58,11 +58,11 @@ class ResultsWriter:
         self._append((",\n" if self._seen else "\n") + to_json(case))
         self._seen.add(case.id)
 
-    def finish(self, gone: Sequence[GoneDeviation] = ()) -> None:
+    def finish(self, gone: Sequence[GoneDeviation] = (), edges: Sequence[Edge] = ()) -> None:
         """Mark the run as complete and close the file."""
-        listed = ",".join(map(to_json, gone))
+        listed, drawn = ",".join(map(to_json, gone)), ",".join(map(to_json, edges))
         # Never shorter than the tail it overwrites, and torn at no byte into JSON of another meaning.
-        self._put(f'\n],"gone":[{listed}],"complete":true}}\n'.encode())
+        self._put(f'\n],"gone":[{listed}],"edges":[{drawn}],"complete":true}}\n'.encode())
         self.close()
 
     def close(self) -> None:

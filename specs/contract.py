@@ -27,6 +27,8 @@ from specs.model import (
     Member,
     OperationSpec,
     OutputMember,
+    PropertiesFile,
+    PropertySpec,
     RefusalsFile,
     RefusalSpec,
     RulesFile,
@@ -92,6 +94,7 @@ class Contract:
     rules: dict[str, Rule]
     written: tuple[tuple[str, RuleSpec], ...]  # hand-written rules with the operation they belong to
     scenarios: tuple[ScenarioSpec, ...]
+    properties: tuple[PropertySpec, ...]
     coverage: CoverageFile
     hash: str  # SHA-256 over the YAML files, first 16 hex digits
 
@@ -115,14 +118,16 @@ def load(root: Path = ROOT) -> Contract:
     written = (*common, *((name, rule) for name, op in operations.items() for rule in op.rules))
     files = sorted((root / "scenarios").glob("*.yaml"))
     scenarios = tuple(spec for path in files for spec in loader.load(path, ScenariosFile).scenarios)
+    properties = loader.load(root / "properties.yaml", PropertiesFile).properties
     contract = Contract(
         operations=operations,
         data_types=data_types,
         refusals={refusal.refusal: refusal for refusal in refusals},
         documents=loader.load(root / "documents.yaml", DocumentsFile).documents,
-        rules=_rules(operations, data_types, written, scenarios, coverage, root),
+        rules=_rules(operations, data_types, (*_by_hand(written, scenarios, properties),), coverage, root),
         written=written,
         scenarios=scenarios,
+        properties=properties,
         coverage=coverage,
         hash=_hash(root),
     )
@@ -152,8 +157,7 @@ def _hash(root: Path) -> str:
 def _rules(
     operations: dict[str, OperationSpec],
     data_types: dict[str, DataTypeSpec],
-    written: Iterable[tuple[str, RuleSpec]],
-    scenarios: Iterable[ScenarioSpec],
+    by_hand: Iterable[Rule],
     coverage: CoverageFile,
     root: Path,
 ) -> dict[str, Rule]:
@@ -163,14 +167,6 @@ def _rules(
         derived += _operation_rules(operation)
     for name, data_type in data_types.items():
         derived += _data_type_rules(name, data_type)
-    by_hand = [
-        Rule(spec.id, spec.statement, operation, spec.theme, spec.level, spec.authority, spec.source)
-        for operation, spec in written
-    ]
-    by_hand += [
-        Rule(spec.id, spec.statement, _judged(spec), "scenario", spec.level, spec.authority, spec.source)
-        for spec in scenarios
-    ]
     for rule in (*derived, *by_hand):
         if rule.id in rules:
             place = place_of(root, f"id: {rule.id}", last=True)
@@ -182,6 +178,29 @@ def _rules(
             tuple(dict.fromkeys((*own, *also))),
         )  # fmt: skip
     return rules
+
+
+def _by_hand(
+    written: Iterable[tuple[str, RuleSpec]], scenarios: Iterable[ScenarioSpec], properties: Iterable[PropertySpec]
+) -> Iterator[Rule]:
+    for operation, spec in written:
+        yield Rule(spec.id, spec.statement, operation, spec.theme, spec.level, spec.authority, spec.source)
+    for scenario in scenarios:
+        yield Rule(
+            scenario.id, scenario.statement, _judged(scenario), "scenario", scenario.level, scenario.authority,
+            scenario.source,
+        )  # fmt: skip
+    for one in properties:
+        for operation in one.operations:
+            yield Rule(
+                property_rule(operation, one.property), one.statement, operation, "property", one.level,
+                one.authority, one.source,
+            )  # fmt: skip
+
+
+def property_rule(operation: str, name: str) -> str:
+    """Return the id of the rule that a property is for an operation."""
+    return f"{kebab(operation)}.property.{name}"
 
 
 def _judged(scenario: ScenarioSpec) -> str:

@@ -465,6 +465,23 @@ class ScenariosFile(Doc):
     scenarios: tuple[ScenarioSpec, ...] = Field(min_length=1)
 
 
+class PropertySpec(Doc):
+    """What holds for any request of some operations; for each of them it is a rule of its own."""
+
+    property: Slug = Field(description="Name of what makes its examples, in generators/properties.py")
+    statement: Text
+    operations: tuple[str, ...] = Field(min_length=1)
+    source: Source
+    level: Level = Level.MUST
+    authority: Authority = Authority.DOCUMENTED
+
+
+class PropertiesFile(Doc):
+    """properties.yaml."""
+
+    properties: tuple[PropertySpec, ...]
+
+
 class RulesFile(Doc):
     """Rules that belong to no single operation."""
 

@@ -12,6 +12,7 @@ from specs.model import (
     DocumentsFile,
     DriftFile,
     OperationSpec,
+    PropertiesFile,
     RefusalsFile,
     RulesFile,
     ScenariosFile,
@@ -28,6 +29,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "documents": DocumentsFile,
     "rules": RulesFile,
     "scenarios": ScenariosFile,
+    "properties": PropertiesFile,
     "coverage": CoverageFile,
     "drift": DriftFile,
 }

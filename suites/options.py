@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import secrets
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 _LEVELS: tuple[str, ...] = get_args(Level)
 _MOST_IN_FLIGHT = 1024  # a connection each
 _LONGEST = 3600  # seconds for one answer
+_MOST_EXAMPLES = 1_000_000
+_SEEDS = 2**32  # from 0: numbers that every reader of results.json keeps exactly
+_SEED = 2011
 _N = TypeVar("_N", int, float)
 
 
@@ -43,6 +48,9 @@ class Options:
     plan: Path | None
     report: Path
     fail_on: tuple[Level, ...]
+    examples: int | None  # of each property; None: the target's own
+    seed: int  # what Hypothesis begins with
+    edges: str  # 'broken': of bounds that the target breaks; 'all'; '' for none
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -70,7 +78,15 @@ def add_options(parser: pytest.Parser) -> None:
     add("--report", default="compliance-report", metavar="DIR",
         help="folder of results.json and index.html (default: compliance-report)")
     add("--fail-on", default="must,should", metavar="LEVELS",
-        help="levels that decide the exit status (default: must,should)")  # fmt: skip
+        help="levels that decide the exit status (default: must,should)")
+    add("--edges", nargs="?", const="broken", default=None, metavar="all",
+        help="look where the target draws the lines of the bounds that it breaks; --edges=all: of all bounds")
+    add("--examples", default=None, metavar="N",
+        help="examples of each property (default: 30, on real AWS 10); 0 leaves properties out")
+    add("--random", action="store_true", help="make other examples of properties in each run")  # fmt: skip
+    with contextlib.suppress(ValueError):  # Hypothesis's own plug-in, if loaded, has it with the same meaning
+        add("--hypothesis-seed", default=None, metavar="N",
+            help=f"what making examples of properties begins with (default: {_SEED})")  # fmt: skip
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -85,6 +101,11 @@ def read_options(config: pytest.Config) -> Options:
         raise OptionError("--plan and -n: a plan is written by one process; leave -n out")
     if get("slow") and _workers(config):
         raise OptionError("--slow and -n: one process waits for all slow cases together; leave -n out")
+    edges = _edges(get("edges"))
+    if edges and plan is not None:
+        raise OptionError("--plan sends nothing, so --edges has nothing to look at; give one of them")
+    if edges and _workers(config):
+        raise OptionError("--edges and -n: one process looks for all of them; leave -n out")
     in_flight, max_rate = get("in_flight"), get("max_rate")
     return Options(
         target=get("target"),
@@ -100,7 +121,30 @@ def read_options(config: pytest.Config) -> Options:
         plan=Path(plan) if plan is not None else None,
         report=Path(get("report")),
         fail_on=_levels(get("fail_on")),
+        examples=None if get("examples") is None else _examples(get("examples")),
+        seed=_seed(get("hypothesis_seed"), random=bool(get("random"))),
+        edges=edges,
     )
+
+
+def _edges(text: str | None) -> str:
+    if text is None or text in {"broken", "all"}:
+        return text or ""
+    raise OptionError(f"--edges {_shown(text)}: expected --edges=all, or --edges with an option or nothing after it")
+
+
+def _examples(text: str) -> int:
+    expected = f"a whole number from 0 to {_MOST_EXAMPLES}"
+    return _number("--examples", text, int, lambda number: 0 <= number <= _MOST_EXAMPLES, expected)
+
+
+def _seed(text: str | None, *, random: bool) -> int:
+    if random and text is not None:
+        raise OptionError("--random and --hypothesis-seed: a seed by chance is not the one given; give one of them")
+    if text is None:
+        return secrets.randbelow(_SEEDS) if random else _SEED
+    expected = f"a whole number from 0 to {_SEEDS - 1}"
+    return _number("--hypothesis-seed", text, int, lambda number: 0 <= number < _SEEDS, expected)
 
 
 def _in_flight(text: str) -> int:
@@ -126,9 +170,12 @@ def _number(option: str, text: str, read: Callable[[str], _N], fits: Callable[[_
     else:
         if fits(number):
             return number
+    raise OptionError(f"{option} {_shown(text)}: expected {expected}")
+
+
+def _shown(text: str) -> str:
     start, left_out = clip(text, 40)
-    shown = visible(shlex.quote(start)) + ("..." if left_out else "")
-    raise OptionError(f"{option} {shown}: expected {expected}")
+    return visible(shlex.quote(start)) + ("..." if left_out else "")
 
 
 def _workers(config: pytest.Config) -> bool:

@@ -196,6 +196,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         ours.start(ids)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Look for the lines that the target draws, once all cases have their verdicts."""
+    done = yield
+    report = session.config.stash.get(_report, None)
+    if report is not None:
+        report.find_edges()
+    return done
+
+
 @pytest.fixture(scope="session")
 def sts(request: pytest.FixtureRequest) -> Session:
     """Return the run under way."""

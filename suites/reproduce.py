@@ -26,7 +26,7 @@ def command(case: Case, sent: Prepared, target: Target) -> str:
     plain_signing = signing.by != "query" and signing.alter is None and not signing.skew_seconds
     never_sent = not sent.method
     alone = not case.fixtures and not case.setup  # what a scenario needs is made and removed by its run
-    curl_can = plain_signing and signing.date_header == "x-amz-date" and len(sent.body) <= _LONGEST
+    curl_can = plain_signing and signing.date_header == "x-amz-date" and len(sent.body) <= _LONGEST and _typable(sent)
     if never_sent or not alone or not curl_can:
         return f"pytest --target={shlex.quote(_name(target))} -k {shlex.quote(case.id)}"
     parts = ["curl", "--silent", "--show-error", "--include"]
@@ -48,6 +48,12 @@ def command(case: Case, sent: Prepared, target: Target) -> str:
         parts += ["--data-raw", shlex.quote(sent.body.decode("ascii", errors="replace"))]
     url = f"{target.endpoint.scheme}://{target.endpoint.authority}{sent.target}"
     return " ".join((*parts, "--path-as-is", shlex.quote(url)))
+
+
+def _typable(sent: Prepared) -> bool:
+    """Whether a command line can carry all of it as it is."""
+    texts = (sent.body.decode("latin-1"), *(value for _, value in sent.headers))
+    return all(text.isascii() and text.isprintable() for text in texts) and all(value for _, value in sent.headers)
 
 
 def _name(target: Target) -> str:

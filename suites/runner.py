@@ -19,8 +19,10 @@ from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
 from reports.model import Exchange as ExchangeRecord
+from reports.model import Finding as FindingRecord
 from suites.loops import complete
 from suites.reproduce import command
+from suites.trials import Budget, Trials
 from suites.verdict import Control, Decision, decide
 from targets.credentials import Credentials
 from targets.fresh import CODES, Fresh
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from generators.answer import Answer
     from generators.case import Case, Fixture, Step
     from suites.baseline import Baseline
+    from suites.trials import Finding
     from targets.credentials import Redactor
     from targets.provision import Estate
     from targets.target import Target
@@ -42,6 +45,7 @@ _KEPT_WORDS = 500  # characters of a description that a result keeps
 _KEPT_BODY = 2_000  # characters of a body that a result keeps
 _DEAD_AFTER = 8  # requests without an answer, one after another, and the endpoint counts as broken down
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"})
+_WRONG = frozenset({"deviates", "known-deviation", "flaky"})
 _MARGIN = 5.0  # seconds that are waited beyond what a case wants: the target's clock may be behind
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0)  # seconds
 
@@ -54,6 +58,8 @@ class Limits:
     max_rate: float  # requests a second, 0 for no limit
     timeout: float  # seconds for one exchange
     slow: bool = False  # whether to wait for what takes minutes
+    examples: int = 30  # of each property
+    seed: int = 2011  # what Hypothesis begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,10 @@ class _Outcome:
     exchange: Exchange
     judgement: Judgement
     accepted: bool
+
+
+# Place in the order, number, case, seconds to wait if not as long as ever, and where the exchange goes.
+_Queued = tuple[int, int, "Case", "float | None", "asyncio.Future[Exchange]"]
 
 
 class Runner:
@@ -103,7 +113,10 @@ class Runner:
         )
         self._sdk = SdkClients(target, estate, limits.timeout)
         self._signer = Signer(target.endpoint, target.region)
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Case, asyncio.Future[Exchange]]] = asyncio.PriorityQueue()
+        self._trials = Trials(
+            self._alone, self._values, Budget(limits.examples, limits.seed), target.endpoint.is_aws, loop
+        )
+        self._queue: asyncio.PriorityQueue[_Queued] = asyncio.PriorityQueue()
         self._numbers = itertools.count()
         self._exchanges: dict[object, asyncio.Future[Exchange]] = {}
         self._outcomes: dict[str, asyncio.Task[_Outcome]] = {}
@@ -125,15 +138,13 @@ class Runner:
 
     def result(self, case_id: str) -> CaseResult:
         """Wait for the verdict of a case; one that was not started yet is started now."""
-        task = self._verdicts.get(case_id)
-        if task is None:
-            task = self._verdicts[case_id] = self._loop.create_task(self._verdict(0, self._cases[case_id]))
-        result = self._loop.run_until_complete(task)
+        result = self._loop.run_until_complete(self._verdict_of(self._cases[case_id]))
         self.results[case_id] = result
         return result
 
     def stop(self) -> None:
         """End what is under way and close the connections."""
+        self._trials.stop()
         under_way = (*self._verdicts.values(), *self._workers, *self._outcomes.values(), *self._steps.values())
         tasks = [task for task in under_way if not task.done()]
         for task in tasks:
@@ -155,6 +166,8 @@ class Runner:
         blocked = await self._blocked(order, case)
         if blocked is not None:
             return base.model_copy(update={"verdict": blocked.verdict, "reason": blocked.reason})
+        if case.tried:
+            return await self._explored(case, base)
         looking = self._look(order, case)
         control = await self._control(order, case)
         outcome = looking.result() if looking.done() else await asyncio.shield(looking)
@@ -165,6 +178,58 @@ class Runner:
         if decision.verdict == "deviates" and not _holds_code(case):
             outcome, decision = await self._second_look(order, case, outcome, control)
         return self._result(case, base, outcome, self._listed(case, decision))
+
+    async def _explored(self, case: Case, base: CaseResult) -> CaseResult:
+        """Try a property with many examples, once it is known what the operation's own cases tell."""
+        told = await self._told(case)
+        explored = f"no answer: {self._gone}" if self._dead else await self._trials.explore(case, told)
+        if isinstance(explored, str):
+            verdict = "inconclusive" if explored.startswith("no answer") else "untestable"
+            return base.model_copy(update={"verdict": verdict, "reason": self._words(explored)})
+        base = base.model_copy(update={"examples": explored.tried})
+        if not explored.findings:
+            return base.model_copy(update={"verdict": "conforms"})
+        again = [await self._trials.again(case, finding) for finding in explored.findings]
+        seen = [finding for finding in again if finding is not None]
+        decision = self._listed(case, Decision("deviates") if seen else Decision("flaky", "not seen when sent again"))
+        findings = tuple(self._finding(case, finding) for finding in seen or explored.findings)
+        first = findings[0]
+        return base.model_copy(
+            update={
+                "verdict": decision.verdict, "reason": decision.reason, "findings": findings,
+                "expected": first.expected, "received": first.received, "exchange": first.exchange,
+                "reproduce": first.reproduce,
+            }
+        )  # fmt: skip
+
+    def _finding(self, case: Case, finding: Finding) -> FindingRecord:
+        exchange, trouble = self._trials.exchange(case, finding), finding.trouble
+        shown = replace(case, request=finding.example.requests[trouble.at])
+        return FindingRecord(
+            about=trouble.about,
+            expected=trouble.expected,
+            received=self._words(trouble.received),
+            exchange=self._record(exchange),
+            reproduce=self._redactor.clean(command(shown, exchange.sent, self._target)),
+            story="\n".join(finding.example.story[: trouble.at + 1]),
+        )
+
+    async def _told(self, case: Case) -> frozenset[str]:
+        """Return the rules that the operation's own cases show to be broken."""
+        own = [
+            other for other in self._cases.values()
+            if (other.operation == case.operation and other.theme in {"constraint", "type"} and len(other.rules) == 1)
+            or case.told_by & frozenset(other.rules)
+        ]  # fmt: skip
+        verdicts = await asyncio.gather(*(asyncio.shield(self._verdict_of(other)) for other in own))
+        wrong = [result for result in verdicts if result.verdict in _WRONG]
+        return frozenset(rule for result in wrong for rule in (result.rules[0], *case.told_by & {*result.rules}))
+
+    def _verdict_of(self, case: Case) -> asyncio.Task[CaseResult]:
+        task = self._verdicts.get(case.id)
+        if task is None:
+            task = self._verdicts[case.id] = self._loop.create_task(self._verdict(0, case))
+        return task
 
     def _unsupported(self, case: Case) -> str:
         return self._estate.unsupported.get(case.request.operation, "")
@@ -386,24 +451,30 @@ class Runner:
         future = self._exchanges.get(key)
         if future is None:
             future = self._exchanges[key] = self._loop.create_future()
-            self._queue.put_nowait((order, next(self._numbers), case, future))
+            self._queue.put_nowait((order, next(self._numbers), case, None, future))
         return await asyncio.shield(future)
+
+    async def _alone(self, case: Case, within: float | None) -> Exchange:
+        """Send a request by itself, whatever was sent before; wait for `within` seconds, or as long as ever."""
+        future: asyncio.Future[Exchange] = self._loop.create_future()
+        self._queue.put_nowait((len(self._cases), next(self._numbers), case, within, future))
+        return await future
 
     async def _work(self) -> None:
         while True:
-            _, _, case, future = await self._queue.get()
+            _, _, case, within, future = await self._queue.get()
             try:
-                exchange = await self._send(case)
+                exchange = await self._send(case, within)
             except Exception as error:  # noqa: BLE001 - our own fault must end a case, not the run
                 exchange = Exchange(_NOTHING, None, f"fault of the suite: {type(error).__name__}: {error}")
             if not future.done():
                 future.set_result(exchange)
 
-    async def _send(self, case: Case) -> Exchange:
+    async def _send(self, case: Case, within: float | None) -> Exchange:
         for pause in (*_BACK_OFF, 0.0):
             if self._dead:
-                return Exchange(_NOTHING, None, f"not sent: the endpoint broke down ({self._dead})")
-            exchange = await self._send_once(case)
+                return Exchange(_NOTHING, None, self._gone)
+            exchange = await self._send_once(case, within)
             answer = exchange.answer
             self._watch(exchange)
             if answer is None or answer.error_code not in _THROTTLED:
@@ -412,19 +483,25 @@ class Runner:
             await asyncio.sleep(pause)
         return exchange
 
-    async def _send_once(self, case: Case) -> Exchange:
+    @property
+    def _gone(self) -> str:
+        return f"not sent: the endpoint broke down ({self._dead})"
+
+    async def _send_once(self, case: Case, within: float | None) -> Exchange:
         if case.client == "boto3":
             await self.client.pace()
             exchange = await self._sdk.call(case, self.client)
         else:
-            exchange = await self.client.send(self._prepared(case))
+            exchange = await self.client.send(self._prepared(case), within)
         if exchange.answer is not None:
             self._redactor.learn_from(exchange.answer)
         return exchange
 
     def _prepared(self, case: Case) -> Prepared:
         request, now = case.request, datetime.now(UTC)
-        caller = self._estate.callers[request.caller] if request.caller else None
+        caller = None
+        if request.caller:
+            caller = self._trials.callers.get(request.caller) or self._estate.callers[request.caller]
         if case.after and "clock-ahead" in self._estate.has:
             now += timedelta(seconds=case.after)
             request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(case.after))))
@@ -443,7 +520,7 @@ class Runner:
 
     def _make_record(self, exchange: Exchange) -> ExchangeRecord:
         clean, sent, answer = self._redactor.clean, exchange.sent, exchange.answer
-        body = sent.body[: 2 * _KEPT_BODY].decode("utf-8", errors="replace")
+        body = sent.body.decode("utf-8", errors="replace")  # cut when it is clean: what is cut is known no more
         url = f"{self._target.endpoint.scheme}://{self._target.endpoint.authority}{sent.target}"
         received = None
         if answer is not None:

@@ -17,12 +17,13 @@ from pydantic import TypeAdapter
 
 from generators import everything
 from reports.html import write_page
-from reports.model import CaseResult, GoneDeviation, KillRow, Results, Rule, Run, Source
+from reports.model import CaseResult, Edge, GoneDeviation, KillRow, Results, Rule, Run, Source
 from reports.model import Target as TargetRecord
 from reports.summary import render_table
 from reports.text import visible
 from reports.writer import ResultsWriter
 from specs.contract import load
+from suites import edges
 from suites.baseline import Baseline, read_baseline, update_baseline
 from suites.kill_page import TABLE
 from suites.loops import complete
@@ -38,13 +39,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from generators.case import Fixture
+    from generators.case import Case, Fixture
     from suites.options import Options
 
 SUITE_VERSION = "0.1.0"
 # Unless the user says otherwise: requests under way at once, and begun a second (0 for no limit).
 _AWS_LIMITS = (4, 10.0)
 _LIMITS = (64, 0.0)
+_AWS_EXAMPLES, _EXAMPLES = 10, 30  # of each property
+_NO_EXAMPLES = "examples"  # what properties need if none are to be made
 
 
 @dataclass
@@ -104,7 +107,7 @@ class Session:
 
     def start(self, ids: Sequence[str]) -> None:
         """Begin sending these cases."""
-        cases = {case.id: case for case in everything.cases()}
+        cases = {case.id: self._tried(case) for case in everything.cases()}
         hands = Hands(self._made_before)
         if self.provisioner is not None:
             hands = Hands(self.provisioner.have, self.provisioner.remove)
@@ -116,6 +119,26 @@ class Session:
 
         self.runner = self.loop.run_until_complete(make())
         self.runner.start(ids)
+
+    def _tried(self, case: Case) -> Case:
+        """Say of properties, if they are left out, what they lack."""
+        if not case.tried or self.limits.examples:
+            return case
+        self.estate.missing[_NO_EXAMPLES] = "needs examples of requests: give --examples above 0"
+        return replace(case, needs=case.needs | {_NO_EXAMPLES})
+
+    def find_edges(self, results: Sequence[CaseResult], *, every: bool) -> tuple[Edge, ...]:
+        """Find where the target draws the lines that it is known to break, or all those that cases were about."""
+        assert self.runner is not None  # noqa: S101 - the cases have run
+        assert self.provisioner is not None  # noqa: S101 - one process does it
+        edging = edges.Edges(self.target, self.estate, self.provisioner, self.redactor, self.runner.client)
+        task = self.loop.create_task(edging.found(edges.chosen(results, every=every)))
+        try:
+            return self.loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            task.cancel()
+            complete(self.loop, asyncio.gather(task, return_exceptions=True))
+            raise
 
     async def _made_before(self, fixture: Fixture) -> str:
         """Tell a worker process what it was told of a fixture."""
@@ -186,6 +209,10 @@ def failure_text(result: CaseResult) -> str:
         lines.append(f"  {result.verdict:<9} {visible(result.reason)}")
     if result.control:
         lines.append(f"  control   {result.control}")
+    for number, finding in enumerate(result.findings):
+        if number:
+            lines.append(f"  and       {finding.about}: received {visible(finding.received)}")
+        lines += [f"            {visible(line)}" for line in finding.story.splitlines()]
     if result.reproduce and len(result.reproduce) < 1500:  # noqa: PLR2004 - longer ones stand in the report
         lines.append(f"  see it    {visible(result.reproduce)}")
     return "\n".join(lines)
@@ -206,7 +233,12 @@ def open_session(options: Options, *, workers: int = 1) -> Session:
         raise
     in_flight, rate = _AWS_LIMITS if target.endpoint.is_aws else _LIMITS
     in_flight, rate = options.in_flight or in_flight, options.max_rate or rate
-    limits = Limits(max(1, in_flight // workers), rate / workers, options.timeout, options.slow)
+    examples = options.examples
+    if examples is None:
+        examples = _AWS_EXAMPLES if target.endpoint.is_aws else _EXAMPLES
+    limits = Limits(
+        max(1, in_flight // workers), rate / workers, options.timeout, options.slow, examples, options.seed
+    )
     session = Session(target, limits, baseline, options.fail_on)
     for keys in (target.credentials, target.user):
         if keys is not None and keys.secret_access_key != "test":  # noqa: S105 - the emulators' well-known one
@@ -288,8 +320,11 @@ class Report:
             ),
             fail_on=options.fail_on,
             command=session.redactor.clean(command),
+            examples=session.limits.examples,
+            seed=session.limits.seed,
         )
         self._results: list[CaseResult] = []
+        self._edges: tuple[Edge, ...] = ()
         self._selected = None if ids is None else len(ids)
         self._kill_table = _kill_table(target)
         unsupported = tuple(session.estate.unsupported)
@@ -300,17 +335,23 @@ class Report:
         self._results.append(result)
         self._writer.add(result)
 
+    def find_edges(self) -> None:
+        """Find where the target draws lines, if asked to."""
+        if self._options.edges:
+            self._edges = self._session.find_edges(self._results, every=self._options.edges == "all")
+
     def finish(self, *, broken_off: bool) -> Results:
         """End results.json, render the page, write the baseline if asked to."""
         gone = self._session.baseline.gone(self._results)
         deviations = [GoneDeviation(id=name, reason=reason) for name, reason in gone.items()]
         complete = not broken_off and (self._selected is None or len(self._results) >= self._selected)
         if complete:
-            self._writer.finish(deviations)
+            self._writer.finish(deviations, self._edges)
         self._writer.close()
         results = Results(
             run=self._run, rules=self._rules, unsupported=tuple(self._session.estate.unsupported),
             kill_table=self._kill_table, cases=tuple(self._results), gone=tuple(deviations), complete=complete,
+            edges=self._edges,
         )  # fmt: skip
         write_page(results, self.page)
         path = self._session.baseline.path

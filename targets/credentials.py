@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from generators.answer import local_name
+from targets.percent import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,18 +66,23 @@ class Redactor:
             html.escape(secret),
             json.dumps(secret)[1:-1],
             secret.replace("/", "\\/"),
+            escaped(secret, "lower"),
+            escaped(secret, "all"),
         }:
             self._index(spelling)
 
     def _index(self, spelling: str) -> None:
-        if len(spelling) < _PIECE + _STRIDE - 1:
+        room = len(spelling) - _PIECE - _STRIDE + 1
+        if room < 0:
             self._short = sorted({*self._short, spelling}, key=len, reverse=True)
             return
-        for offset in range(_STRIDE):
+        # Tokens begin alike, or end alike: pieces from where no other secret has the same.
+        places = (room, room // 2, room // 4, 0)
+        place = next((n for n in places if spelling[n : n + _PIECE] not in self._pieces), room)
+        for offset in range(place, place + _STRIDE):
             bucket = self._pieces.setdefault(spelling[offset : offset + _PIECE], [])
             if (spelling, offset) not in bucket:
                 bucket.append((spelling, offset))
-                bucket.sort(key=lambda entry: len(entry[0]), reverse=True)
 
     @property
     def known(self) -> frozenset[str]:
@@ -110,20 +116,26 @@ class Redactor:
             return text
         parts: list[str] = []
         done = 0
-        for start, length in self._found(text):
-            if start >= done:
-                parts += (text[done:start], REDACTED)
-                done = start + length
+        for start, end in _merged(self._found(text)):
+            parts += (text[done:start], REDACTED)
+            done = end
         return "".join((*parts, text[done:])) if done else text
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield start and length of every secret in `text`, from left to right."""
-        pieces, position, end = self._pieces, 0, len(text) - _PIECE
-        while position <= end:
-            for secret, offset in pieces.get(text[position : position + _PIECE], ()):
+        """Yield where secrets begin and end in `text`, in any order; they may overlap."""
+        for position in range(0, len(text) - _PIECE + 1, _STRIDE):
+            for secret, offset in self._pieces.get(text[position : position + _PIECE], ()):
                 start = position - offset
                 if start >= 0 and text.startswith(secret, start):
-                    yield start, len(secret)
-                    position = start + len(secret) - _STRIDE
-                    break
-            position += _STRIDE
+                    yield start, start + len(secret)
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges from left to right, those that overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start < found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found

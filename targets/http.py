@@ -189,18 +189,19 @@ class Client:
         self._tls = ssl.create_default_context() if endpoint.scheme == "https" else None
         self.sent = 0  # requests begun, for the summary and the benchmarks
 
-    async def send(self, prepared: Prepared) -> Exchange:
-        """Send and wait; never raises for what an endpoint does."""
+    async def send(self, prepared: Prepared, within: float | None = None) -> Exchange:
+        """Send and wait, for `within` seconds if that is less than usual; never raises for what an endpoint does."""
+        patience = min(self._timeout, within or self._timeout)
         async with self._slots:
             await self.pace()
             self.sent += 1
             begun = time.perf_counter()
             answer, failure = None, ""
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(patience):
                     answer = await self._attempt(prepared)
             except TimeoutError:
-                failure = f"no answer within {self._timeout:g} s"
+                failure = f"no answer within {patience:.3g} s"
             except (OSError, ssl.SSLError, UnicodeError) as error:  # the last of a host that no name can be
                 failure = f"no connection: {_reason(error)}"
             except _Broken as broken:

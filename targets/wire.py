@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from generators.expectation import fill
+from targets.percent import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"
-_UNRESERVED = "-_.~"
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -79,9 +78,10 @@ def prepare(
     path = signer.endpoint.path + request.path
     query, body = "", b""
     if request.send == "query":
-        query = encode(pairs, "%20")
+        query = encode(pairs, "%20", request.encoding)
     else:
-        body = _padded(encode(pairs, request.space).encode(), request.body_bytes)
+        form = (encode(pairs, request.space, request.encoding).encode(), request.raw_body.encode("latin-1"))
+        body = _padded(b"&".join(filter(None, form)), request.body_bytes)
     query = "&".join(filter(None, (query, request.raw_query)))
     headers = [("Host", signer.endpoint.authority), *request.headers]
     if request.content_type is not None:
@@ -95,13 +95,13 @@ def prepare(
     return signed
 
 
-def encode(pairs: list[tuple[str, str | None]], space: str) -> str:
-    """Percent-encode parameters; a None value is sent as the bare name."""
+def encode(pairs: list[tuple[str, str | None]], space: str, encoding: str = "") -> str:
+    """Percent-encode parameters; a None value is sent as the bare name. `encoding` as in Request."""
     parts = []
     for name, value in pairs:
-        encoded = quote(name, safe=_UNRESERVED)
+        encoded = escaped(name, encoding)
         if value is not None:
-            encoded += "=" + quote(value, safe=_UNRESERVED, errors="surrogatepass").replace("%20", space)
+            encoded += "=" + escaped(value, encoding).replace("%20", space)
         parts.append(encoded)
     return "&".join(parts)
 

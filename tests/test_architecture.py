@@ -22,7 +22,7 @@ OURS = frozenset({*MAY, "tests", "benchmarks", "conftest"})
 PURE = ("specs", "generators")
 IMPURE = frozenset(
     {"asyncio", "http", "httptools", "multiprocessing", "requests", "socket", "ssl", "subprocess", "urllib3"}
-    | {"boto3", "moto", "hypothesis", "pytest", "random", "secrets", "threading", "uuid"}
+    | {"boto3", "moto", "pytest", "random", "secrets", "threading", "uuid"}
 )
 
 

@@ -142,6 +142,8 @@ def _read_list(member: Member, name: str, parameters: Mapping[str, str], names: 
     if not numbers:
         return [] if name in parameters else None
     entries = (_read(member.item, f"{prefix}{number}", parameters, names) for number in sorted(numbers))
+    if member.item.type != "structure":
+        return [entry for entry in entries if entry is not None]  # NAME.member.1.Key says nothing of a text
     return [entry if entry is not None else {} for entry in entries]
 
 

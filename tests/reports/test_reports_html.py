@@ -27,6 +27,7 @@ from reports.writer import to_json
 from tests.reports.synthetic import (
     HOSTILE,
     make_case,
+    make_edge,
     make_exchange,
     make_results,
     make_row,
@@ -160,6 +161,10 @@ def everywhere(text: str) -> Results:
             make_row(f"{rule_id}/1", rule=rule_id, says=text, killed_by=f"{case_id}0"),
             make_row(f"{rule_id}/2", rule=text, says=text, killed_by=text),
         ),
+        edges=(
+            make_edge(operation=text, member=text, rule=rule_id, found=text),
+            make_edge(operation=text, member=text, rule=text, reason=text),
+        ),
     )
 
 
@@ -213,7 +218,8 @@ def test_a_huge_answer_does_not_bloat_the_page() -> None:
     case = make_case(verdict="deviates", exchange=exchange, **words)
     target = Target(name="x", endpoint="x", server=huge)
     rows = (make_row(rule=huge, says=huge, killed_by=huge),)
-    results = Results(run=make_run(target=target), rules=(make_rule(),), cases=(case,), kill_table=rows)
+    edges = (make_edge(operation=huge, member=huge, rule=huge, found=huge), make_edge(reason=huge))
+    results = Results(run=make_run(target=target), rules=(make_rule(),), cases=(case,), kill_table=rows, edges=edges)
     assert len(render_page(results)) < 100_000
 
 
@@ -410,6 +416,49 @@ def test_the_tables_hold_the_figures_and_lead_to_the_rules() -> None:
     assert "AssumeRole11·····" in page.text_of("summary").replace(" ", "")
     assert "all11·····" in page.text_of("summary").replace(" ", "")
     assert "#in-AssumeRole-must" in page.links
+
+
+# Observed edges
+
+
+def test_without_edges_there_is_no_section() -> None:
+    html = render_page(Results(run=make_run(), rules=(make_rule(),), cases=(make_case(),)))
+    assert "observed edges" not in html.lower()
+    assert "#edges" not in Page(html).links
+
+
+def test_the_edges_tell_where_the_lines_are_and_lead_to_the_rules() -> None:
+    page = page_of(
+        make_case(),
+        edges=(
+            make_edge(),
+            make_edge(trait="max", documented=43200, observed=1_000_000, found="1,000,000", rule="x.y.max"),
+            make_edge(trait="max-length", reason="AssumeRoot does not exist at this target"),
+            make_edge(trait="min-length", reason="AssumeRoot does not exist at this target"),
+        ),
+    )
+    text = page.text_of("edges")
+    assert "AssumeRole DurationSeconds" in text
+    assert "min900115" in text
+    assert "max43,2001,000,00015" in text
+    assert "Not looked for, 2 bounds: AssumeRoot does not exist at this target" in text
+    assert text.count("DurationSeconds") == 2
+    alone = page_of(make_case()).links
+    assert Counter(page.links) - Counter(alone) == {"#edges": 1, f"#{RULE}": 1}
+
+
+def test_edges_that_were_all_not_looked_for_make_no_empty_table() -> None:
+    html = render_page(Results(run=make_run(), rules=(), cases=(), edges=(make_edge(reason="not there"),)))
+    assert '<table class="edges">' not in html
+    assert "Not looked for, 1 bound: not there" in html
+
+
+def test_properties_are_told_on_the_header() -> None:
+    run = make_run(examples=30, seed=2011)
+    tried = render_page(Results(run=run, rules=(make_rule(),), cases=(make_case(theme="property"),)))
+    assert "<dt>properties</dt><dd>up to 30 examples each, Hypothesis seed 2011</dd>" in tried
+    without = render_page(Results(run=run, rules=(make_rule(),), cases=(make_case(),)))
+    assert "<dt>properties</dt>" not in without
 
 
 # The kill table

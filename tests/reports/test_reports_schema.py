@@ -37,7 +37,7 @@ def test_a_written_file_keeps_the_schema(schema: dict[str, Any], tmp_path: Path,
         for case in results.cases:
             writer.add(case)
         if finished:
-            writer.finish(results.gone)
+            writer.finish(results.gone, results.edges)
     Draft202012Validator(schema).validate(json.loads(path.read_bytes()))
 
 

@@ -14,7 +14,7 @@ from reports.summary import (
     rule_outcomes,
     score_levels,
 )
-from tests.reports.synthetic import HOSTILE, make_case, make_results, make_row, make_rule, make_run
+from tests.reports.synthetic import HOSTILE, make_case, make_edge, make_results, make_row, make_rule, make_run
 
 RULE = "assume-role.duration-seconds.min"
 
@@ -202,6 +202,10 @@ def test_the_table_is_narrow_and_harmless_whatever_the_names(text: str) -> None:
         cases=cases,
         unsupported=(text,),
         gone=(GoneDeviation(id=text, reason=text),),
+        edges=(
+            make_edge(operation=text, member=text, found=text[:5000]),
+            make_edge(reason=text[:5000], documented=10**9, requests=10**6),
+        ),
     )
     for line in render_table(results).splitlines():
         assert line.isprintable()
@@ -211,6 +215,45 @@ def test_the_table_is_narrow_and_harmless_whatever_the_names(text: str) -> None:
 
 def test_the_table_of_a_large_run_is_narrow() -> None:
     assert max(map(len, render_table(make_results(2500)).splitlines())) <= 100
+
+
+def test_edges_are_a_table_of_their_own() -> None:
+    edges = (
+        make_edge(),
+        make_edge(trait="max", documented=43200, found="none up to 2,147,483,647", requests=18),
+        make_edge(operation="GetFederationToken", member="Name", trait="max-length", documented=32,
+                  found="none up to 270,336 (at 540,672: no answer within 20 s)", requests=16),
+        make_edge(reason="AssumeRoot does not exist at this target"),
+        make_edge(reason="AssumeRoot does not exist at this target"),
+    )  # fmt: skip
+    table = render_table(results_of("conforms", edges=edges))
+    assert table.split("\n\n")[-1].splitlines() == [
+        "Observed edges: where the target draws the line (none up to: no line as far as that)",
+        "                                     bound      documented  observed                       requests",
+        "AssumeRole",
+        "  DurationSeconds                    min               900  1                                    15",
+        "  DurationSeconds                    max            43,200  none up to 2,147,483,647             18",
+        "GetFederationToken",
+        "  Name                               max-length         32  none up to 270,336 (at               16",
+        "                                                            540,672: no answer within 20",
+        "                                                            s)",
+        "Not looked for, 2 bounds: AssumeRoot does not exist at this target",
+    ]
+    assert "Observed edges" not in render_table(results_of("conforms"))
+
+
+@pytest.mark.parametrize(
+    ("examples", "words"),
+    [
+        (30, "Properties: up to 30 examples each, Hypothesis seed 7"),
+        (1, "Properties: up to 1 example each, Hypothesis seed 7"),
+        (0, "Properties: left out"),
+    ],
+)
+def test_examples_and_seed_of_properties_are_told(examples: int, words: str) -> None:
+    run, cases = make_run(examples=examples, seed=7), (make_case(theme="property"),)
+    assert words in render_table(Results(run=run, rules=(make_rule(),), cases=cases)).splitlines()
+    assert "Properties" not in render_table(results_of("conforms", run=run))
 
 
 def test_the_kill_table_is_counted() -> None:

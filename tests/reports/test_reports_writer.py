@@ -258,4 +258,4 @@ def write(path: Path, results: Results) -> None:
     writer = ResultsWriter(path, results.run, results.rules, results.unsupported, results.kill_table)
     for case in results.cases:
         writer.add(case)
-    writer.finish(results.gone)
+    writer.finish(results.gone, results.edges)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import random
+import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -27,6 +28,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda s: s,
     "percent-encoded": lambda s: quote(s, safe=""),
     "percent-encoded but for slashes": quote,
+    "percent-encoded with small letters": lambda s: re.sub("%..", lambda m: m[0].lower(), quote(s, safe="")),
+    "every character percent-encoded": lambda s: "".join(f"%{ord(c):02X}" for c in s),
     "in a form": quote_plus,
     "in HTML": html.escape,
     "in JSON": lambda s: json.dumps(s)[1:-1],

@@ -16,12 +16,14 @@ from targets.reference.defects import (
     members,
     operations,
     operations_roles,
+    properties,
     scenarios,
     scenarios_callers,
     scenarios_saml,
     scenarios_sessions,
     scenarios_web_identity,
     sdk,
+    sessions,
     trust,
     wire,
 )
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 _SOURCES = (
     members, answers, wire, authentication, errors, operations, operations_roles, scenarios,
-    scenarios_callers, scenarios_saml, scenarios_web_identity, scenarios_sessions, sdk, trust,
+    scenarios_callers, scenarios_saml, scenarios_web_identity, scenarios_sessions, sdk, trust, properties,
+    sessions,
 )  # fmt: skip
 
 

@@ -1,0 +1,235 @@
+"""Properties at run time: Hypothesis makes and shrinks examples in a thread, the runner's loop sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import TYPE_CHECKING
+
+from generators.expectation import describe, is_granted
+from generators.plain import plain
+from specs.contract import load
+from targets.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from concurrent.futures import Future
+
+    from generators.case import Case, Request
+    from generators.properties import Example, Trouble
+    from targets.http import Exchange
+
+# What has no answer because of us, or of everything that came before: no example is to blame for that.
+_NOT_ITS_FAULT = ("not sent", "throttled", "fault of the suite")
+_SILENT_AT_ONCE = 4  # examples under way where one may have no answer: fewer in a row than mean a breakdown
+# Of a case: requests without an answer in time, before it is known how long its answers take, and after that.
+_MOST_SILENT = (3, 6)
+_PATIENCE = (10, 2.0)  # times as long as most answers, and seconds at least: silence, until it is seen again in full
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much is tried."""
+
+    examples: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The smallest example found of one kind of failure, and the first."""
+
+    example: Example
+    trouble: Trouble
+    first: Example
+
+
+@dataclass
+class Explored:
+    """What came of a property."""
+
+    tried: int = 0  # examples
+    findings: list[Finding] = field(default_factory=list)
+
+
+class _Stopped(BaseException):
+    """The run ends: not an Exception, so that Hypothesis does not take it for a failure of an example."""
+
+
+class _NoAnswer(Exception):  # noqa: N818 - a turn of events
+    """A request of an example was not answered; the text says why."""
+
+
+@dataclass
+class Trials:
+    """Tries properties."""
+
+    send: Callable[[Case, float | None], Awaitable[Exchange]]  # each by itself; within so many seconds, or as ever
+    values: Callable[[Case], Mapping[str, str]]
+    budget: Budget
+    restrain: bool
+    loop: asyncio.AbstractEventLoop
+    _waiting: set[Future[list[Trouble | None]]] = field(default_factory=set)
+    _stopping: bool = False
+    _exchanges: dict[tuple[str, Example], list[Exchange]] = field(default_factory=dict)
+    callers: dict[str, Credentials] = field(default_factory=dict)  # of steps, while their example is under way
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _silent: Counter[str] = field(default_factory=Counter)  # requests without an answer in time, by case
+    _seconds: dict[str, list[float]] = field(default_factory=dict)  # that answers took, by case
+    _within: dict[str, float] = field(default_factory=dict)  # seconds to wait for an answer, by case
+
+    async def explore(self, case: Case, told: frozenset[str]) -> Explored | str:
+        """Try the property of a case; returns what came of it, or why nothing did."""
+        # Hypothesis takes a while to import, and not every run needs it.
+        from generators.properties import PROPERTIES, Making  # noqa: PLC0415
+        from suites.explore import explore  # noqa: PLC0415
+
+        strategy = PROPERTIES[case.tried](Making(load(), case.operation, told, self.restrain))
+        if strategy is None:
+            return "every constraint that it could break is told by cases of its own"
+
+        def send(examples: list[Example]) -> list[Trouble | None]:
+            return self._sent(case, examples)
+
+        def work() -> Explored | str:
+            try:
+                return explore(strategy, self.budget, send)
+            except _NoAnswer as none:
+                return str(none)
+            except _Stopped:
+                return "the run was ended"
+
+        return await asyncio.to_thread(work)
+
+    def exchange(self, case: Case, finding: Finding) -> Exchange:
+        """Return the exchange that shows a finding."""
+        return self._exchanges[case.id, finding.example][finding.trouble.at]
+
+    async def again(self, case: Case, finding: Finding) -> Finding | None:
+        """Return what is found when the example is sent again, or the first one, waiting as long as ever; or None."""
+        self._within.pop(case.id, None)
+        for example in dict.fromkeys((finding.example, finding.first)):
+            try:
+                trouble = await self._tried(case, example)
+            except _NoAnswer:
+                continue
+            if trouble is not None:
+                return replace(finding, example=example, trouble=trouble)
+        return None
+
+    def stop(self) -> None:
+        """Let the threads end."""
+        self._stopping = True
+        for future in tuple(self._waiting):
+            future.cancel()
+
+    def _sent(self, case: Case, examples: list[Example]) -> list[Trouble | None]:
+        """Send examples from Hypothesis's thread."""
+        if self._stopping:
+            raise _Stopped
+        future = asyncio.run_coroutine_threadsafe(self._all(case, examples), self.loop)
+        self._waiting.add(future)
+        try:
+            return future.result()
+        except CancelledError:
+            raise _Stopped from None
+        finally:
+            self._waiting.discard(future)
+
+    async def _all(self, case: Case, examples: list[Example]) -> list[Trouble | None]:
+        if any(example.answered for example in examples):
+            slots = asyncio.Semaphore(_SILENT_AT_ONCE)
+
+            async def sent(example: Example) -> Trouble | None:
+                async with slots:
+                    return await self._one(case, example)
+
+            troubles = list(await asyncio.gather(*map(sent, examples)))
+            times, least = _PATIENCE
+            self._within[case.id] = max(least, times * median(self._seconds.pop(case.id, [0.0])))
+            return troubles
+        return list(await asyncio.gather(*(self._one(case, example) for example in examples)))
+
+    async def _one(self, case: Case, example: Example) -> Trouble | None:
+        most = _MOST_SILENT[case.id in self._within]
+        return None if self._silent[case.id] >= most else await self._tried(case, example)
+
+    async def _tried(self, case: Case, example: Example) -> Trouble | None:
+        """Send an example; what is wrong with it is remembered with its exchanges."""
+        exchanges, trouble = await (self._steps if example.in_turn else self._together)(case, example)
+        if trouble is not None and example.answered:
+            trouble = await self._afterwards(case, trouble)
+        if trouble is not None:
+            self._exchanges[case.id, example] = exchanges
+        return trouble
+
+    async def _together(self, case: Case, example: Example) -> tuple[list[Exchange], Trouble | None]:
+        from generators.properties import Seen  # noqa: PLC0415
+
+        exchanges = list(await asyncio.gather(*(self._request(case, request) for request in example.requests)))
+        seen = []
+        for number, exchange in enumerate(exchanges):
+            if exchange.answer is None:
+                return exchanges, self._unanswered(case, example, number, exchange)
+            seen.append(Seen(exchange.answer, exchange.sent.made_at, self.values(case)))
+        return exchanges, example.judge(seen)
+
+    async def _steps(self, case: Case, example: Example) -> tuple[list[Exchange], Trouble | None]:
+        """Send requests one after the other, up to the first that is answered wrongly."""
+        from generators.properties import Seen  # noqa: PLC0415
+
+        own = f"example-{next(self._numbers)}-"  # others are under way, whose steps bear the same names
+        exchanges, kept = [], []
+        try:
+            for number, request in enumerate(example.requests):
+                if request.principal:
+                    request = replace(request, principal=f"{own}{request.principal}")  # noqa: PLW2901 - the same one
+                exchange = await self._request(case, request)
+                exchanges.append(exchange)
+                if exchange.answer is None:
+                    return exchanges, self._unanswered(case, example, number, exchange)
+                one = Seen(exchange.answer, exchange.sent.made_at, self.values(case))
+                trouble = example.judge_one(number, one)
+                if trouble is not None:
+                    return exchanges, trouble
+                kept.append(f"{own}step-{number + 1}")
+                self._keep(kept[-1], request.operation, exchange)
+        finally:
+            for name in kept:
+                self.callers.pop(name, None)
+        return exchanges, None
+
+    def _keep(self, name: str, operation: str, exchange: Exchange) -> None:
+        """Remember the credentials that a step hands out, if it does."""
+        result = f"{operation}Result/Credentials"
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        key_id, secret, token = (exchange.text_at(f"{result}/{part}") for part in names)
+        if key_id and secret and token:
+            self.callers[name] = Credentials(key_id, secret, token)
+
+    def _unanswered(self, case: Case, example: Example, number: int, exchange: Exchange) -> Trouble:
+        """Return what is wrong, or raise _NoAnswer where that is no matter of the property."""
+        if not example.answered or exchange.failure.startswith(_NOT_ITS_FAULT):
+            raise _NoAnswer(f"no answer: {exchange.failure}")
+        if not exchange.failure.startswith("no answer within"):
+            return example.unanswered(number, exchange.failure, exchange.failure)
+        self._silent[case.id] += 1
+        return example.unanswered(number, exchange.failure, "silence")  # however long one waited
+
+    async def _afterwards(self, case: Case, trouble: Trouble) -> Trouble:
+        """See whether the endpoint lives on."""
+        exchange = await self._request(case, plain(load(), "GetCallerIdentity"))
+        if exchange.answer is not None and is_granted(exchange.answer):
+            return trouble
+        words = describe(exchange.answer) if exchange.answer is not None else exchange.failure
+        return replace(trouble, received=f"{trouble.received}; then GetCallerIdentity was answered: {words}")
+
+    async def _request(self, case: Case, request: Request) -> Exchange:
+        exchange = await self.send(replace(case, request=request, id=f"{case.id} example"), self._within.get(case.id))
+        if exchange.answer is not None:
+            self._seconds.setdefault(case.id, []).append(exchange.seconds)
+        return exchange
