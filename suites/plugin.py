@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pytest
 from reports.model import CaseResult
 from specs.loader import SpecError
 from suites.items import run, wants_full_protocol
+from suites.loops import catch_interrupts
 from suites.options import OptionError, Options, add_options, read_options
 
 if TYPE_CHECKING:
@@ -79,19 +79,9 @@ def _open(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--target: {error}") from None
     session.allure = bool(config.getoption("allure_report_dir", None))
     config.stash[_session] = session
-    _interrupt_on_sigterm(config)
+    config.add_cleanup(catch_interrupts())
     config.pluginmanager.register(_Collector(config), "sts-collector")
     config.add_cleanup(lambda: _close(config))
-
-
-def _interrupt_on_sigterm(config: pytest.Config) -> None:
-    """End a run at SIGTERM, which a cancelled job gets, as at Ctrl-C: it leaves as little behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-    def restore() -> None:
-        signal.signal(signal.SIGTERM, before)
-
-    config.add_cleanup(restore)
 
 
 def _open_worker(config: Any) -> None:

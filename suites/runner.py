@@ -20,7 +20,7 @@ from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
 from reports.model import Exchange as ExchangeRecord
 from reports.model import Finding as FindingRecord
-from suites.loops import complete
+from suites.loops import wait
 from suites.reproduce import command
 from suites.trials import Budget, Trials
 from suites.verdict import Control, Decision, decide
@@ -138,7 +138,7 @@ class Runner:
 
     def result(self, case_id: str) -> CaseResult:
         """Wait for the verdict of a case; one that was not started yet is started now."""
-        result = self._loop.run_until_complete(self._verdict_of(self._cases[case_id]))
+        result = wait(self._loop, self._verdict_of(self._cases[case_id]))
         self.results[case_id] = result
         return result
 
@@ -150,7 +150,7 @@ class Runner:
         for task in tasks:
             task.cancel()
         if tasks and not self._loop.is_closed():
-            complete(self._loop, asyncio.gather(*tasks, return_exceptions=True))
+            wait(self._loop, asyncio.gather(*tasks, return_exceptions=True))
         self.client.close()
 
     # Verdicts

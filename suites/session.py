@@ -26,7 +26,7 @@ from specs.contract import load
 from suites import edges
 from suites.baseline import Baseline, read_baseline, update_baseline
 from suites.kill_page import TABLE
-from suites.loops import complete
+from suites.loops import wait
 from suites.options import OptionError
 from suites.runner import Hands, Limits, Runner
 from targets.credentials import Credentials, Redactor
@@ -87,10 +87,10 @@ class Session:
 
         task = self.loop.create_task(work())
         try:
-            self.estate = self.loop.run_until_complete(task)
+            self.estate = wait(self.loop, task)
         except KeyboardInterrupt:
             # What is being made is made to its end, so that it is known and can be removed.
-            complete(self.loop, asyncio.wait([task], timeout=self.limits.timeout))
+            wait(self.loop, asyncio.wait([task], timeout=self.limits.timeout))
             task.cancel()
             raise
 
@@ -117,7 +117,7 @@ class Session:
                 self.target, self.estate, self.redactor, self.limits, self.baseline, cases, self.loop, hands
             )
 
-        self.runner = self.loop.run_until_complete(make())
+        self.runner = wait(self.loop, make())
         self.runner.start(ids)
 
     def _tried(self, case: Case) -> Case:
@@ -134,10 +134,10 @@ class Session:
         edging = edges.Edges(self.target, self.estate, self.provisioner, self.redactor, self.runner.client)
         task = self.loop.create_task(edging.found(edges.chosen(results, every=every)))
         try:
-            return self.loop.run_until_complete(task)
+            return wait(self.loop, task)
         except KeyboardInterrupt:
             task.cancel()
-            complete(self.loop, asyncio.gather(task, return_exceptions=True))
+            wait(self.loop, asyncio.gather(task, return_exceptions=True))
             raise
 
     async def _made_before(self, fixture: Fixture) -> str:
@@ -168,7 +168,7 @@ class Session:
             if self.runner is not None:
                 self.runner.stop()
             if self.provisioner is not None and not self.loop.is_closed():
-                left = complete(self.loop, self.provisioner.clean_up())
+                left = wait(self.loop, self.provisioner.clean_up())
         finally:
             for client in (self.first, self.iam):
                 if client is not None:
