@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # Members that a valid request of a run cannot have: they need what is not known, or decide nothing alone.
 _NEVER = frozenset({"SerialNumber", "TokenCode", "ProvidedContexts", "MinimumSessionTokenSize", "ProviderId"})
 _MOST_TAGS = 4
+_MOST_POLICIES = 3
 _TAGS = re.compile(r"(Tags|TransitiveTagKeys)\.")
 
 
@@ -139,6 +140,7 @@ class Making:
     operation: str
     told: frozenset[str] = frozenset()  # rules that the target breaks at their bounds: those are not tried again
     restrain: bool = False  # on a real account: what is minted can do nothing, and ends after 900 seconds
+    policies: int = _MOST_POLICIES  # how many managed policies there are
 
 
 # Valid requests
@@ -171,7 +173,7 @@ def _members(making: Making) -> SearchStrategy[Parameters]:
     values = {
         name: _value(making, name, member).map(partial(_named, name))
         for name, member in known.items()
-        if name not in left_out
+        if name not in left_out and (name != "PolicyArns" or making.policies)
     }
     required = st.tuples(*(value for name, value in values.items() if known[name].required))
     optional = [value for name, value in values.items() if not known[name].required]
@@ -214,7 +216,7 @@ def _value(making: Making, name: str, member: Member) -> SearchStrategy[Paramete
         transitive = "TransitiveTagKeys" in making.contract.operations[making.operation].input
         return _tags(traits["Key"], traits["Value"], transitive=transitive)
     if name == "PolicyArns":
-        return st.integers(1, 3).map(lambda count: list_parameters("PolicyArns", count))
+        return st.integers(1, min(_MOST_POLICIES, making.policies)).map(lambda count: list_parameters("PolicyArns", count))
     if name == "Policy":
         return strategies.policies(denying=making.restrain).map(lambda text: ((name, text),))
     if member.type == "integer":

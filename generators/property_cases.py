@@ -30,7 +30,8 @@ NAMES = (
 _ECHOES = {
     "lifetime": ("duration-seconds.lifetime", "duration-seconds.default"),
     "session": (
-        "role-session-name.in-arn", "session-name-in-arn", "wire.response.arn-form", "response.federated-user.forms",
+        "role-session-name.in-arn", "session-name-in-arn", "wire.response.arn-form", "response.assumed-role-user",
+        "response.federated-user", "response.federated-user.forms",
     ),
     "source identity": ("response.source-identity.echo",),
 }  # fmt: skip

@@ -88,7 +88,8 @@ class Trials:
         from generators.properties import PROPERTIES, Making  # noqa: PLC0415
         from suites.explore import explore  # noqa: PLC0415
 
-        strategy = PROPERTIES[case.tried](Making(load(), case.operation, told, self.restrain))
+        policies = sum(name.startswith("policy-arn-") for name in self.values(case))
+        strategy = PROPERTIES[case.tried](Making(load(), case.operation, told, self.restrain, policies))
         if strategy is None:
             return "every constraint that it could break is told by cases of its own"
 
