@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import parse_qsl
 
 import pytest
 
-from suites import kill
+from suites import explore, kill, trials
 from suites.baseline import Baseline
 from suites.runner import Hands, Limits, Runner
 from targets.endpoint import parse_endpoint
 from targets.reference.defects import edits, registry
 from targets.reference.defects.registry import Defect
 from targets.reference.service import build
-from tests.servers import Listener, Manner, Stub, run
+from tests.servers import Http, Listener, Manner, Stub, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from reports.model import CaseResult, Finding
     from targets.reference.model import HttpAnswer, HttpRequest
+    from tests.servers import Received
 
 DEFAULT = Limits(in_flight=8, max_rate=0.0, timeout=20.0)  # thirty examples, seed 2011
 # What every request of a run has, whoever writes it.
@@ -333,3 +335,66 @@ def test_no_secret_is_in_a_result(bench: Bench) -> None:
         known = [secret for secret in bench.arena._redactor.known if len(secret) > 16]
         assert len(known) > 60
         assert not [secret for secret in known if secret[:16] in text or secret[-16:] in text]
+
+
+# Silence
+
+
+def test_silence_is_made_small_with_little_patience_and_seen_again_with_all(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_PATIENCE", (10, 0.1))
+    granted = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
+
+    def hanging(received: Received) -> bytes:
+        if re.search(rb"%5[Bb]", received.body):  # a bracket
+            time.sleep(2)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(granted), granted)
+
+    limits = replace(DEFAULT, timeout=1.0)
+    begun = time.monotonic()
+    with Http(hanging) as server:
+        result = bench.tried("get-caller-identity.property.robust", limits=limits, url=server.url)
+    assert time.monotonic() - begun < 15
+    (finding,) = result.findings
+    assert result.verdict == "deviates"
+    assert finding.received == "no answer: no answer within 1 s"
+    bracket = [value for value in members(finding).values() if "[" in value] or [
+        name for name in members(finding) if "[" in name
+    ]
+    assert len(bracket) == 1
+    assert len(members(finding)) <= 3
+
+
+def test_what_is_slow_and_no_more_is_no_silence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes longer than the patience of shrinking, and is answered in the time that one may wait, conforms."""
+    monkeypatch.setattr(trials, "_PATIENCE", (1, 0.01))
+    granted = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
+
+    def slow(received: Received) -> bytes:
+        time.sleep(0.1 if b"%" in received.body else 0)
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(granted), granted)
+
+    with Http(slow) as server:
+        result = bench.tried("get-caller-identity.property.robust", url=server.url)
+    assert (result.verdict, result.findings) == ("conforms", ())
+
+
+def test_a_dead_endpoint_costs_no_examples(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*_: object) -> NoReturn:
+        raise AssertionError("an example is made")
+
+    monkeypatch.setattr(explore, "_made", made)
+    with Listener() as listener:
+        url = listener.url
+    result = bench.tried("assume-role.property.valid", url=url)
+    assert (result.verdict, result.examples) == ("inconclusive", 0)
+
+
+def test_answers_are_held_against_what_cases_do_not_tell(bench: Bench) -> None:
+    """That the source identity is not given back is told by a case; what else is wrong is told by the property."""
+    echo = "assume-role.response.source-identity.echo/"
+    lost = next(defect for name, defect in registry().items() if name.startswith(echo))
+    rule = "assume-role.property.valid"
+    assert bench.tried(rule, lost).verdict == "conforms"
+    assert bench.tried(rule, lost, registry()[f"{rule}/equals-after-at"]).verdict == "deviates"
