@@ -216,7 +216,8 @@ def _value(making: Making, name: str, member: Member) -> SearchStrategy[Paramete
         transitive = "TransitiveTagKeys" in making.contract.operations[making.operation].input
         return _tags(traits["Key"], traits["Value"], transitive=transitive)
     if name == "PolicyArns":
-        return st.integers(1, min(_MOST_POLICIES, making.policies)).map(lambda count: list_parameters("PolicyArns", count))
+        counts = st.integers(1, min(_MOST_POLICIES, making.policies))
+        return counts.map(lambda count: list_parameters("PolicyArns", count))
     if name == "Policy":
         return strategies.policies(denying=making.restrain).map(lambda text: ((name, text),))
     if member.type == "integer":

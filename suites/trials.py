@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 # What has no answer because of us, or of everything that came before: no example is to blame for that.
 _NOT_ITS_FAULT = ("not sent", "throttled", "fault of the suite")
 _SILENT_AT_ONCE = 4  # examples under way where one may have no answer: fewer in a row than mean a breakdown
-# Of a case: requests without an answer in time, before it is known how long its answers take, and after that.
-_MOST_SILENT = (3, 6)
-_PATIENCE = (10, 2.0)  # times as long as most answers, and seconds at least: silence, until it is seen again in full
+_SILENCE = "silence"
+_MOST_SILENT = 6  # requests of a batch or of shrinking without an answer in time: each takes as long as one waits
+# Seconds to wait for an answer where silence would be a finding; what is found so is sent again, and waited for in
+# full. Once it is known how long answers take: so many times as long, and so many seconds at least.
+_PATIENCE = 5.0
+_KNOWN_PATIENCE = (10, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Finding:
     example: Example
     trouble: Trouble
     first: Example
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether it is only that no answer came as soon as was hoped for."""
+        return self.trouble.kind.endswith(_SILENCE)
 
 
 @dataclass
@@ -80,6 +88,7 @@ class Trials:
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _silent: Counter[str] = field(default_factory=Counter)  # requests without an answer in time, by case
     _seconds: dict[str, list[float]] = field(default_factory=dict)  # that answers took, by case
+    _patient: set[str] = field(default_factory=set)  # cases of which it is known how long answers take
     _within: dict[str, float] = field(default_factory=dict)  # seconds to wait for an answer, by case
 
     async def explore(self, case: Case, told: frozenset[str]) -> Explored | str:
@@ -143,6 +152,7 @@ class Trials:
 
     async def _all(self, case: Case, examples: list[Example]) -> list[Trouble | None]:
         if any(example.answered for example in examples):
+            self._within.setdefault(case.id, _PATIENCE)
             slots = asyncio.Semaphore(_SILENT_AT_ONCE)
 
             async def sent(example: Example) -> Trouble | None:
@@ -150,14 +160,21 @@ class Trials:
                     return await self._one(case, example)
 
             troubles = list(await asyncio.gather(*map(sent, examples)))
-            times, least = _PATIENCE
-            self._within[case.id] = max(least, times * median(self._seconds.pop(case.id, [0.0])))
+            self._learn_patience(case)
             return troubles
         return list(await asyncio.gather(*(self._one(case, example) for example in examples)))
 
+    def _learn_patience(self, case: Case) -> None:
+        """Learn from the first batch how long answers take."""
+        seconds = self._seconds.pop(case.id, [])
+        if case.id not in self._patient:
+            self._patient.add(case.id)
+            times, least = _KNOWN_PATIENCE
+            self._within[case.id] = min(_PATIENCE, max(least, times * median(seconds or [0.0])))
+            self._silent[case.id] = 0
+
     async def _one(self, case: Case, example: Example) -> Trouble | None:
-        most = _MOST_SILENT[case.id in self._within]
-        return None if self._silent[case.id] >= most else await self._tried(case, example)
+        return None if self._silent[case.id] >= _MOST_SILENT else await self._tried(case, example)
 
     async def _tried(self, case: Case, example: Example) -> Trouble | None:
         """Send an example; what is wrong with it is remembered with its exchanges."""
@@ -219,7 +236,7 @@ class Trials:
         if not exchange.failure.startswith("no answer within"):
             return example.unanswered(number, exchange.failure, exchange.failure)
         self._silent[case.id] += 1
-        return example.unanswered(number, exchange.failure, "silence")  # however long one waited
+        return example.unanswered(number, exchange.failure, _SILENCE)  # however long one waited
 
     async def _afterwards(self, case: Case, trouble: Trouble) -> Trouble:
         """See whether the endpoint lives on."""

@@ -343,7 +343,7 @@ def test_no_secret_is_in_a_result(bench: Bench) -> None:
 def test_silence_is_made_small_with_little_patience_and_seen_again_with_all(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "_PATIENCE", (10, 0.1))
+    monkeypatch.setattr(trials, "_KNOWN_PATIENCE", (10, 0.1))
     granted = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
 
     def hanging(received: Received) -> bytes:
@@ -368,7 +368,7 @@ def test_silence_is_made_small_with_little_patience_and_seen_again_with_all(
 
 def test_what_is_slow_and_no_more_is_no_silence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes longer than the patience of shrinking, and is answered in the time that one may wait, conforms."""
-    monkeypatch.setattr(trials, "_PATIENCE", (1, 0.01))
+    monkeypatch.setattr(trials, "_PATIENCE", 0.05)
     granted = b"<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"
 
     def slow(received: Received) -> bytes:
