@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from generators.answer import local_name
-from generators.expectation import Judgement, describe, is_granted, placeholders, shorten
+from generators.expectation import Judgement, describe, fill, is_granted, placeholders, shorten
 from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
 from reports.model import CaseResult, ReceivedResponse, SentRequest
@@ -209,7 +209,7 @@ class Runner:
         shown = replace(case, request=finding.example.requests[trouble.at])
         return FindingRecord(
             about=trouble.about,
-            expected=trouble.expected,
+            expected=self._filled(case, trouble.expected),
             received=self._words(trouble.received),
             exchange=self._record(exchange),
             reproduce=self._redactor.clean(command(shown, exchange.sent, self._target)),
@@ -400,12 +400,20 @@ class Runner:
             update={
                 "verdict": decision.verdict,
                 "reason": decision.reason,
+                "expected": self._filled(case, base.expected),
                 "received": self._words(outcome.judgement.received),
                 "follows": tuple(a.value for a in outcome.judgement.follows),
                 "exchange": self._record(outcome.exchange),
                 "reproduce": self._command(case, outcome.exchange.sent),
             }
         )
+
+    def _filled(self, case: Case, expected: str) -> str:
+        """Put what was made for this run for the names of fixtures, which tell people nothing."""
+        try:
+            return self._redactor.clean(fill(expected, self._values(case)))
+        except KeyError:  # of a step that was not answered as it had to be
+            return expected
 
     def _words(self, text: str) -> str:
         """Clean what tells of an answer of secrets, then cut it."""
