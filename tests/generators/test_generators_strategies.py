@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 OPERATIONS = next(spec.operations for spec in load().properties if spec.property == "valid")
 FIFTY = settings(
-    max_examples=50, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+    max_examples=50, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)  # fmt: skip
+PLAINEST = settings(database=None, derandomize=True)
 STRINGS = {
     f"{operation}.{name}": member
     for operation in OPERATIONS
@@ -81,7 +83,7 @@ def test_good_texts_keep_every_constraint(name: str) -> None:
     assert len(set(texts)) > 25
     most = member.length.max if member.length is not None else None
     if most is not None and most > 12:
-        assert any(len(text) > most // 2 for text in texts if len(text) <= 256) or most > 512
+        assert any(len(text) > min(most, 64) // 2 for text in texts)
 
 
 @pytest.mark.parametrize("name", STRINGS)
@@ -144,7 +146,7 @@ def test_tags_differ_in_more_than_case_and_are_for_users() -> None:
 @pytest.mark.parametrize("name", STRINGS)
 def test_the_plainest_text_comes_first(name: str) -> None:
     member = STRINGS[name]
-    plainest = find(strategies.strings(member), lambda _: True, settings=settings(database=None))
+    plainest = find(strategies.strings(member), lambda _: True, settings=PLAINEST)
     assert len(set(plainest)) == 1
     assert not broken(member, plainest)
     assert plainest[0] in "a0"
@@ -153,7 +155,7 @@ def test_the_plainest_text_comes_first(name: str) -> None:
 @pytest.mark.parametrize("sought", ["=", "@"])
 def test_a_text_is_shrunk_to_what_matters(sought: str) -> None:
     member = load().operations["AssumeRole"].input["RoleSessionName"]
-    assert find(strategies.strings(member), lambda text: sought in text, settings=settings(database=None)) in {
+    assert find(strategies.strings(member), lambda text: sought in text, settings=PLAINEST) in {
         f"a{sought}", f"{sought}a", sought * 2,
     }  # fmt: skip
 
