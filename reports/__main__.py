@@ -54,27 +54,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     run: _Verb = options.run
     try:
-        status = run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough; nothing is left to be flushed at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return run(options)
     except (ResultsError, OSError) as error:
         sys.stderr.write(f"{visible(str(error))}\n")
         return WRONG
-    return status
 
 
 def _html(options: argparse.Namespace) -> int:
     page = options.output / "index.html"
     write_page(read_results(options.results), page)
-    return _say(str(page))
+    return _say(page)
 
 
 def _matrix(options: argparse.Namespace) -> int:
     page = options.output / "index.html"
     write_matrix([read_results(path) for path in options.results], page)
-    return _say(str(page))
+    return _say(page)
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -96,27 +91,27 @@ def _badge(options: argparse.Namespace) -> int:
     text = render_badge(read_results(options.results), options.level)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(text, encoding="utf-8")
-    return _say(str(options.output))
+    return _say(options.output)
 
 
 def _schema(_options: argparse.Namespace) -> int:
     write_schema()
-    return _say(str(SCHEMA_FILE))
+    return _say(SCHEMA_FILE)
 
 
-def _say(text: str) -> int:
-    sys.stdout.write(f"{text}\n")
+def _say(path: Path) -> int:
+    _print(visible(str(path)))
     return DONE
 
 
 def _print(text: str) -> None:
-    """Print a document as UTF-8 whatever the terminal's locale is: it goes into files as often as not."""
+    """Print a document as UTF-8 whatever the locale is, since it often goes into a file; as much as is read."""
     sys.stdout.flush()
-    raw = getattr(sys.stdout, "buffer", None)
-    if raw is None:
-        sys.stdout.write(text.rstrip("\n") + "\n")
-    else:
-        raw.write((text.rstrip("\n") + "\n").encode())
+    try:
+        sys.stdout.buffer.write(f"{text.rstrip()}\n".encode())
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough; nothing is left to be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

@@ -25,7 +25,7 @@ def diff_lines(comparison: Comparison) -> list[str]:
         "STS conformance, two runs compared",
         f"before  {_run(comparison.old)}",
         f"after   {_run(comparison.new)}",
-        *(visible(remark) for remark in comparison.remarks),
+        *(_shown(remark) for remark in comparison.remarks),
         "",
         *(f"{level:<8}{score_words(old, new)}" for level, old, new in comparison.scores),
     ]
@@ -54,8 +54,9 @@ def score_words(old: LevelScore | None, new: LevelScore | None) -> str:
 
 def _run(results: Results) -> str:
     run = results.run
-    name = f"{run.target.name} ({run.target.server})" if run.target.server else run.target.name
-    return visible(f"{name} at {run.target.endpoint}, {run.started}, {plural(len(results.cases), 'case')}")
+    server = f" ({_shown(run.target.server)})" if run.target.server else ""
+    place, when = _shown(run.target.endpoint), _shown(run.started)
+    return f"{_shown(run.target.name)}{server} at {place}, {when}, {plural(len(results.cases), 'case')}"
 
 
 def _group(group: Alike) -> Iterator[str]:
@@ -64,13 +65,13 @@ def _group(group: Alike) -> Iterator[str]:
     yield f"  {change.case.level}, {plural(len(group.changes), 'case')}: {verdicts}"
     for when, case in (("before", change.old), ("after ", change.new)):
         if answer := answer_of(case):
-            yield f"    {when}  {_answer(answer)}"
-    yield from (f"      {visible(each.case.id)}" for each in group.changes[:_IDS])
+            yield f"    {when}  {_shown(answer)}"
+    yield from (f"      {_shown(each.case.id)}" for each in group.changes[:_IDS])
     if len(group.changes) > _IDS:
         yield f"      and {len(group.changes) - _IDS:,} more"
 
 
-def _answer(text: str) -> str:
+def _shown(text: str) -> str:
     kept, left_out = clip(text, _TEXT)
     return visible(kept) + (f" … {left_out:,} more characters" if left_out else "")
 
@@ -81,6 +82,6 @@ def _rules(title: str, rules: Sequence[Rule], broken: Sequence[Rule]) -> Iterato
     yield ""
     yield f"{title}, {len(rules):,}" + (f", {len(broken):,} of them broken" if broken else "")
     for rule in [rule for _, group in by_operation(rules) for rule in group][:_RULES]:
-        yield f"  {visible(rule.id)} ({rule.level}){' broken' if rule in broken else ''}"
+        yield f"  {_shown(rule.id)} ({rule.level}){' broken' if rule in broken else ''}"
     if len(rules) > _RULES:
         yield f"  and {len(rules) - _RULES:,} more"

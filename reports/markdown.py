@@ -110,8 +110,10 @@ def render_diff_markdown(comparison: Comparison) -> str:
     lines = [
         "## STS conformance: what changed",
         "",
-        f"From {code(before.target.name)}, {code(before.started)}, "
-        f"to {code(after.target.name)}, {code(after.started)}.",
+        " ".join((
+            f"From {code(before.target.name)}, {code(before.started)},",
+            f"to {code(after.target.name)}, {code(after.started)}.",
+        )),
         "",
         f"**{verdict_of(comparison)}**",
         "",

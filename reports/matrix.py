@@ -38,6 +38,11 @@ class Answer:
         """The one whose answer stands for all."""
         return self.cases[0]
 
+    @property
+    def likeness(self) -> tuple[object, ...]:
+        """What it has in common with the same answer of another target."""
+        return self.verdict, essence(self.first.received), self.first.reason, tuple(case.id for case in self.cases)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -47,12 +52,8 @@ class Cell:
     present: bool  # False: the run does not have the rule
     verdict: Verdict | None  # None: no case of it ran
     cases: int
+    agreeing: int  # cases with just this verdict
     answers: tuple[Answer, ...]  # of the cases that do not conform
-
-    @property
-    def not_kept(self) -> int:
-        """How many cases do not conform."""
-        return sum(len(answer.cases) for answer in self.answers)
 
     @property
     def broken(self) -> bool:
@@ -61,11 +62,28 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Instead:
+    """What some targets, all alike, answer instead of what a rule promises."""
+
+    columns: tuple[int, ...]  # numbers of their columns, from 1
+    answers: tuple[Answer, ...]  # of the first of them
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A rule, and what each target makes of it."""
 
     rule: Rule
     cells: tuple[Cell, ...]
+
+    @property
+    def instead(self) -> tuple[Instead, ...]:
+        """What is answered by those that do not keep it in every case; targets that answer alike together."""
+        alike: defaultdict[tuple[object, ...], list[Cell]] = defaultdict(list)
+        for cell in self.cells:
+            if cell.answers:
+                alike[tuple(answer.likeness for answer in cell.answers)].append(cell)
+        return tuple(Instead(tuple(cell.number for cell in cells), cells[0].answers) for cells in alike.values())
 
     @property
     def kept_by_all(self) -> bool:
@@ -109,6 +127,8 @@ class Matrix:
 _DIFFERENCES: Final[tuple[Callable[[Run], str], ...]] = (
     lambda run: run.target.server,
     lambda run: f"suite {run.suite_version}",
+    lambda run: run.started[:10],  # the day
+    lambda run: run.started[:16].replace("T", " "),  # the minute
     lambda run: run.started,
     lambda run: run.target.endpoint,
 )
@@ -138,6 +158,8 @@ def labels(runs: Sequence[Run]) -> tuple[str, ...]:
         alike = [place for place, each in enumerate(names) if each == name]
         for place, more in zip(alike, _differences([runs[place] for place in alike]), strict=True):
             names[place] = f"{name} ({more})"
+    if len(set(names)) < len(names):  # somebody has called a target what another one is called here
+        return tuple(f"{number}: {name}" for number, name in enumerate(names, 1))
     return tuple(names)
 
 
@@ -163,11 +185,18 @@ def _cells(rule: Rule, outcomes: Sequence[Mapping[str, RuleOutcome]]) -> tuple[C
 
 def _cell(number: int, outcome: RuleOutcome | None) -> Cell:
     if outcome is None:
-        return Cell(number, present=False, verdict=None, cases=0, answers=())
+        return Cell(number, present=False, verdict=None, cases=0, agreeing=0, answers=())
     alike: defaultdict[tuple[Verdict, str, str], list[CaseResult]] = defaultdict(list)
     for case in outcome.cases:
         if case.verdict != "conforms":
             alike[case.verdict, essence(case.received), case.reason if not case.received else ""].append(case)
     answers = (Answer(verdict, tuple(cases)) for (verdict, _, _), cases in alike.items())
     ordered = sorted(answers, key=lambda answer: -len(answer.cases))
-    return Cell(number, present=True, verdict=outcome.verdict, cases=len(outcome.cases), answers=tuple(ordered))
+    return Cell(
+        number,
+        present=True,
+        verdict=outcome.verdict,
+        cases=len(outcome.cases),
+        agreeing=sum(case.verdict == outcome.verdict for case in outcome.cases),
+        answers=tuple(ordered),
+    )
