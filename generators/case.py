@@ -96,7 +96,7 @@ class Step:
     keep: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Case:
     """One request, what must come back, and what that shows."""
 
@@ -118,6 +118,10 @@ class Case:
     tried: str = ""  # name of the property that it is tried for with many examples; its own request is one of them
     told_by: frozenset[str] = frozenset()  # of a property: rules whose cases tell parts of it; these it leaves out
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
+
+    def __repr__(self) -> str:
+        # Allure makes a test's history of its parameters' texts; sets inside stand in another order in each run.
+        return f"Case({self.id!r})"
 
     @property
     def rule(self) -> str:
