@@ -61,6 +61,11 @@ def render_diff(comparison: Comparison) -> str:
     )  # fmt: skip
 
 
+def show_id(text: str) -> Markup:
+    """Show the id of a rule or a case, with leave to break the line between its parts."""
+    return show_line(text).replace(".", Markup(".<wbr>"))
+
+
 def _words() -> dict[str, object]:
     return {"levels": LEVELS, "verdicts": VERDICTS, "meanings": MEANINGS, "level_meanings": LEVEL_MEANINGS}
 
@@ -87,6 +92,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        anchor=anchor, block=show_block, line=show_line, name=show_name, plural=plural, show=show
+        anchor=anchor, block=show_block, id=show_id, line=show_line, name=show_name, plural=plural, show=show
     )
     return environment

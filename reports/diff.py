@@ -224,9 +224,14 @@ def count_levels(groups: Iterable[Alike]) -> str:
 def verdict_of(comparison: Comparison) -> str:
     """Say in one sentence what the job is to think of it."""
     levels = " and ".join(comparison.fail_on) or "no level"
-    if comparison.regressions:
-        return f"{plural(len(comparison.regressions), 'regression')} at the levels that decide ({levels})."
-    return f"No regression at the levels that decide ({levels})."
+    number = len(comparison.regressions)
+    said = f"{plural(number, 'regression') if number else 'No regression'} at the levels that decide ({levels})."
+    worse = [change for change in comparison.changes if change.kind == "newly-broken"]
+    listed = sum(not is_regression(change) for change in worse)
+    others = len(worse) - listed - number
+    more = [f"{plural(listed, 'newly broken case')} that the baseline lists"] if listed else []
+    more += [f"{plural(others, 'regression')} at other levels"] if others else []
+    return f"{said} Besides, {' and '.join(more)}." if more else said
 
 
 def by_operation(rules: Iterable[Rule]) -> list[tuple[str, list[Rule]]]:

@@ -8,7 +8,7 @@ import pytest
 
 from reports.answers import essence
 from reports.compare import render_diff
-from reports.diff import KINDS, Comparison, Kind, compare
+from reports.diff import KINDS, Comparison, Kind, compare, verdict_of
 from reports.diff_lines import diff_lines
 from reports.model import LEVELS, CaseResult, Level, Results, Rule, Verdict
 from reports.summary import BROKEN
@@ -206,6 +206,18 @@ def test_the_terminal_tells_before_and_after() -> None:
     assert f"      {CASE}" in lines
     assert "must    0 of 1 rules kept (before: 1 of 1), 1 broken (before: 0)" in lines
     assert lines[-1] == "1 regression at the levels that decide (must and should)."
+
+
+def test_what_is_newly_broken_and_no_regression_is_told_beside_them() -> None:
+    rules = tuple(make_rule(f"rule-{number}", level=level) for number, level in enumerate(("must", "exact", "must")))
+    verdicts: tuple[Verdict, ...] = ("known-deviation", "deviates", "deviates")
+    before = [make_case(f"{rule.id}/x", level=rule.level) for rule in rules]
+    after = [case.model_copy(update={"verdict": verdict}) for case, verdict in zip(before, verdicts, strict=True)]
+    comparison = compare(results_of(*before, rules=rules), results_of(*after, rules=rules))
+    assert verdict_of(comparison) == (
+        "1 regression at the levels that decide (must and should). "
+        "Besides, 1 newly broken case that the baseline lists and 1 regression at other levels."
+    )
 
 
 def test_a_level_that_only_one_run_has_is_told() -> None:

@@ -96,6 +96,7 @@ def test_a_rule_that_a_run_does_not_have_is_no_verdict() -> None:
     assert [cell.present for cell in cells[RULE]] == [True, False]
     assert [cell.verdict for cell in cells["another.rule"]] == [None, None]
     assert matrix.kept_by_all == 0
+    assert all(row.same for each in matrix.operations for row in each.differing)
 
 
 def test_targets_that_answer_alike_stand_together() -> None:
