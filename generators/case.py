@@ -96,7 +96,7 @@ class Step:
     keep: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True)
 class Case:
     """One request, what must come back, and what that shows."""
 

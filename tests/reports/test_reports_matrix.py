@@ -289,3 +289,18 @@ def test_the_page_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     runs = many(12)
     write_matrix(runs, tmp_path / "a" / "b.html")
     assert (tmp_path / "a" / "b.html").read_text(encoding="utf-8") == render_matrix(runs)
+
+
+@needs_browser
+def test_a_deep_link_arrives_below_the_head(browser: Any, tmp_path: Path) -> None:
+    runs = many(600)
+    matrix = make_matrix(runs)
+    page = tmp_path / "index.html"
+    page.write_text(render_matrix(runs), encoding="utf-8")
+    both = [operation for operation in matrix.operations if operation.differing and operation.kept]
+    for operation in (both[0], both[-1]):
+        for row in (operation.differing[-1], operation.kept[-1]):  # the latter is folded
+            browser.get("about:blank")
+            browser.get(f"{page.as_uri()}#{row.rule.id}")
+            script = "return document.getElementById(arguments[0]).getBoundingClientRect().top"
+            assert 20 < browser.execute_script(script, row.rule.id) < browser.execute_script("return innerHeight")
