@@ -119,6 +119,10 @@ class Case:
     told_by: frozenset[str] = frozenset()  # of a property: rules whose cases tell parts of it; these it leaves out
     pinned: frozenset[str] = field(default=frozenset())  # members whose presence or absence is the point
 
+    def __repr__(self) -> str:
+        # Allure makes a test's history of its parameters' texts; sets inside stand in another order in each run.
+        return f"Case({self.id!r})"
+
     @property
     def rule(self) -> str:
         """The rule that gives the case its name."""

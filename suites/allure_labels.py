@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import allure
 
+from reports.html import anchor
+from reports.markdown import code
 from reports.text import visible
 from specs.contract import load
 
@@ -18,24 +20,41 @@ _SEVERITY = {
     "should": allure.severity_level.NORMAL,
     "exact": allure.severity_level.MINOR,
 }
+_TEXT = 1500  # characters of a text in a description
 
 
-def label(case: Case, result: CaseResult) -> None:
-    """Describe the running item: operation, rule, level as severity, the document, request and answer."""
+def label(case: Case, result: CaseResult, *, link_report: bool = False) -> None:
+    """Describe the running item: verdict, operation, rules, level as severity, the document, request and answer.
+
+    `link_report`: also link the case on our own page, for which `--allure-link-pattern=report:URL#{}` has to say
+    where that is.
+    """
     rule = load().rules[case.rule]
     dynamic: Any = allure.dynamic
     dynamic.title(case.id)
     dynamic.epic("STS")
     dynamic.feature(result.operation)
-    dynamic.story(rule.id)
+    dynamic.story(*result.rules)
     dynamic.severity(_SEVERITY[result.level])
-    dynamic.label("verdict", result.verdict)
-    dynamic.tag(result.level, result.theme)
+    for name in ("verdict", "level", "operation", "theme"):
+        dynamic.label(name, getattr(result, name))
+    dynamic.tag(result.verdict)  # level, operation and theme are tags already: they are pytest's markers
     dynamic.link(load().documents[rule.source.document].link, name=rule.source.heading)
-    dynamic.description(f"{rule.statement}. Expected: {result.expected}. Received: {visible(result.received)}")
+    if link_report:
+        dynamic.link(anchor(result.id), link_type="report", name="the case in the report")
+    dynamic.parameter("case", result.id)
+    dynamic.description(_description(rule.statement, result))
     if result.exchange is not None:
         allure.attach(_request(result.exchange), "request", allure.attachment_type.TEXT)
         allure.attach(_response(result.exchange), "answer", allure.attachment_type.TEXT)
+    if result.reproduce:
+        allure.attach(visible(result.reproduce, lines=True), "command", allure.attachment_type.TEXT)
+
+
+def _description(statement: str, result: CaseResult) -> str:
+    """Write Markdown, which Allure renders: what an endpoint sent stands in code spans, where it is no markup."""
+    told = {"Expected": result.expected, "Received": result.received, "Reason": result.reason}
+    return "\n\n".join((f"{statement}.", *(f"{name}: {code(text, _TEXT)}" for name, text in told.items() if text)))
 
 
 def _request(exchange: Exchange) -> str:

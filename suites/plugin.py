@@ -77,11 +77,16 @@ def _open(config: pytest.Config) -> None:
         session = open_session(options, workers=len(workers or []) or 1)
     except TargetError as error:
         raise pytest.UsageError(f"--target: {error}") from None
-    session.allure = bool(config.getoption("allure_report_dir", None))
+    _heed_allure(config, session)
     config.stash[_session] = session
     config.add_cleanup(catch_interrupts())
     config.pluginmanager.register(_Collector(config), "sts-collector")
     config.add_cleanup(lambda: _close(config))
+
+
+def _heed_allure(config: pytest.Config, session: Session) -> None:
+    session.allure = bool(config.getoption("allure_report_dir", None))
+    session.allure_links_report = "report" in dict(config.getoption("allure_link_pattern", None) or ())
 
 
 def _open_worker(config: Any) -> None:
@@ -90,7 +95,7 @@ def _open_worker(config: Any) -> None:
     text = config.workerinput.get("sts")
     if text is not None:
         session = config.stash[_session] = worker_session(text)
-        session.allure = bool(config.getoption("allure_report_dir", None))
+        _heed_allure(config, session)
         config.add_cleanup(lambda: _close(config))
 
 

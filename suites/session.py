@@ -63,6 +63,7 @@ class Session:
     estate: Estate = field(default_factory=Estate)
     runner: Runner | None = None
     allure: bool = False
+    allure_links_report: bool = False
     provisioner: Provisioner | None = None
     iam: Client | None = None
     first: Client | None = None
@@ -151,7 +152,7 @@ class Session:
         if self.allure:
             from suites.allure_labels import label  # noqa: PLC0415 - only with --alluredir
 
-            label(case, result)
+            label(case, result, link_report=self.allure_links_report)
         tell(result, self.fail_on)
 
     def attach(self, report: Any, case: Any, *, as_text: bool) -> None:

@@ -56,14 +56,14 @@ def excerpts() -> list[Block]:
 # What the documents show of ours that takes options of its own, pytest first.
 PROGRAMS = (
     "pytest", "targets.reference", "targets.leftovers", "targets.fixtures", "suites.kill", "benchmarks.run",
-    "benchmarks.reference",
+    "benchmarks.reference", "reports diff", "reports markdown", "reports badge",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def options() -> str:
     def told(program: str) -> str:
-        help_text = [sys.executable, "-m", program, "--help"]
+        help_text = [sys.executable, "-m", *program.split(), "--help"]
         return subprocess.run(help_text, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     return "\n".join(map(told, PROGRAMS))
