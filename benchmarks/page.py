@@ -36,7 +36,7 @@ const [name, value, done] = arguments;
 const field = document.getElementById("filter").elements[name];
 const start = performance.now();
 field.value = value;
-field.dispatchEvent(new Event("input", {bubbles: true}));
+field.dispatchEvent(new Event(name === "search" ? "input" : "change", {bubbles: true}));
 const handled = performance.now();
 requestAnimationFrame(() => {
   const {port1, port2} = new MessageChannel();

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from reports.marks import mark, mark_difference
-from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, Finding, Results
+from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, Finding
 from reports.summary import BROKEN, RuleOutcome
 from reports.text import clip, visible
 
@@ -38,7 +38,7 @@ class Embedded:
     packs: tuple[Markup, ...]
 
 
-def embed(results: Results, outcomes: Sequence[RuleOutcome]) -> Embedded:
+def embed(outcomes: Sequence[RuleOutcome]) -> Embedded:
     """Make the page's data; `outcomes` are the rules in the order in which they stand on the page."""
     details, texts = _Details(), _Numbers()
     own, elsewhere = _spread(outcomes)
@@ -58,7 +58,6 @@ def embed(results: Results, outcomes: Sequence[RuleOutcome]) -> Embedded:
         "broken": BROKEN,
         "texts": texts.values,
         "packs": details.starts,
-        "complete": results.complete,
     }
     return Embedded(_script(index), tuple(_packed(pack) for pack in details.packs))
 

@@ -129,9 +129,10 @@ def render_page(results: Results) -> str:
         places={outcome.rule.id: place for place, outcome in enumerate(outcomes)},
         case_ids={case.id for case in results.cases},
         facets=facet_values(outcomes),
-        embedded=embed(results, outcomes),
+        embedded=embed(outcomes),
         style=_asset("style.css"), script=_asset("page.js"),
-        levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS, not_run=NOT_RUN, broken=BROKEN,
+        levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS, not_run=NOT_RUN,
+        broken=BROKEN,
     )  # fmt: skip
 
 

@@ -229,8 +229,11 @@
     if (asked && getComputedStyle(bar).position === "sticky") toResults();
   }
   function ask(asked) {
-    form.reset();
-    for (const [name, value] of asked) if (form.elements[name]) form.elements[name].value = value;
+    for (const name of ["search", ...NAMES]) {
+      const field = form.elements[name];
+      field.value = asked.get(name) ?? "";
+      if (field.selectedIndex === -1) field.value = ""; // a value that this run does not have
+    }
     apply();
   }
 
@@ -250,8 +253,9 @@
     }
     const asCase = caseAt.get(hash);
     const rule = ruleAt.get(hash) ?? homes[asCase];
+    if (!hash) ask(new URLSearchParams());
     if (rule === undefined) return;
-    if (rows[rule].hidden) ask([]);
+    if (rows[rule].hidden) ask(new URLSearchParams());
     openRule(rule);
     const element = document.getElementById(hash);
     if (asCase !== undefined) {
@@ -271,15 +275,22 @@
       location.hash = `?${new URLSearchParams(asked)}`;
     });
   }
-  form.addEventListener("input", filter);
+  form.elements.search.addEventListener("input", filter);
+  for (const name of NAMES) form.elements[name].addEventListener("change", filter);
   form.addEventListener("reset", () => setTimeout(filter));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     toResults();
   });
   addEventListener("hashchange", arrive);
+  // On paper nothing can be opened.
+  let closed = [];
   addEventListener("beforeprint", () => {
-    for (const {group} of groups) group.open = true;
+    closed = groups.map(({group}) => group).filter((group) => !group.open);
+    for (const group of closed) group.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const group of closed) group.open = false;
   });
   form.hidden = false;
   apply();
