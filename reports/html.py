@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
+_NAME_LIMIT: Final = 60  # characters of the name of an operation, a member or a theme
 _BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
     "conforms": "the answer is one that AWS or its documents back",
@@ -77,7 +78,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """The sections of one level, by operation and theme."""
+    """The sections of one level, by operation and theme; all maps of a page have the same themes."""
 
     level: Level
     themes: tuple[str, ...]
@@ -148,17 +149,12 @@ def sections(outcomes: Iterable[RuleOutcome]) -> list[Section]:
 
 def maps(found: Iterable[Section]) -> list[Map]:
     """Arrange sections as one map a level; levels without rules are left out."""
-    levels: dict[Level, list[Section]] = {level: [] for level in LEVELS}
+    levels: dict[Level, defaultdict[str, dict[str, Section]]] = {level: defaultdict(dict) for level in LEVELS}
+    themes = set()
     for section in found:
-        levels[section.level].append(section)
-    return [_map(level, group) for level, group in levels.items() if group]
-
-
-def _map(level: Level, group: Sequence[Section]) -> Map:
-    rows: defaultdict[str, dict[str, Section]] = defaultdict(dict)
-    for section in group:
-        rows[section.operation][section.theme] = section
-    return Map(level, tuple(sorted({section.theme for section in group})), rows)
+        levels[section.level][section.operation][section.theme] = section
+        themes.add(section.theme)
+    return [Map(level, tuple(sorted(themes)), rows) for level, rows in levels.items() if rows]
 
 
 def causes(outcomes: Iterable[RuleOutcome], verdict: Verdict) -> list[Cause]:
@@ -203,9 +199,9 @@ def show_line(text: str, limit: int | None = LINE_LIMIT) -> Markup:
     return to_html(mark(text, limit))
 
 
-def show_name(text: str) -> Markup:
-    """Show an operation's name, with leave to break the line between its words."""
-    return Markup(_BETWEEN_WORDS.sub("<wbr>", show_line(text)))  # noqa: S704 - escaped by show_line
+def show_name(text: str, limit: int = _NAME_LIMIT) -> Markup:
+    """Show a name such as AssumeRoot, with leave to break the line between its words."""
+    return Markup(_BETWEEN_WORDS.sub("<wbr>", show_line(text, limit)))  # noqa: S704 - escaped by show_line
 
 
 def show_difference(case: CaseResult) -> tuple[Markup, Markup]:

@@ -192,26 +192,27 @@
     count: group.querySelector(".count"),
     items: [...group.querySelectorAll("li")].map((item) => [item, Number(item.dataset.rule)]),
   }));
-  const sets = [...document.querySelectorAll(".rules")].map((section) => [section, section.querySelectorAll("article")]);
+  const verdicts = [...document.querySelectorAll(".verdict")];
+  const sections = [...document.querySelectorAll(".rules")].map((section) => ({
+    section,
+    items: [...section.querySelectorAll("article")].map((row) => [row, ruleAt.get(row.id)]),
+  }));
   const hide = (element, hidden) => {
     if (element.hidden !== hidden) element.hidden = hidden;
   };
   function apply() {
     const asked = state();
     const shown = rules.map(wanted(asked));
-    rows.forEach((row, number) => hide(row, !shown[number]));
-    for (const [section, articles] of sets) hide(section, [...articles].every((row) => row.hidden));
-    for (const {group, count, items} of groups) {
-      const left = items.filter(([item, rule]) => {
-        hide(item, !shown[rule]);
-        return shown[rule];
-      }).length;
-      hide(group, !left);
-      count.textContent = plural(left, "rule");
+    // What is inside of something hidden is left as it is: to hide and show it again takes time.
+    function show(parent, items) {
+      const left = items.filter(([, rule]) => shown[rule]).length;
+      hide(parent, !left);
+      if (left) for (const [item, rule] of items) hide(item, !shown[rule]);
+      return left;
     }
-    for (const section of document.querySelectorAll(".verdict")) {
-      hide(section, [...section.querySelectorAll(".cause")].every((group) => group.hidden));
-    }
+    for (const {section, items} of sections) show(section, items);
+    for (const {group, count, items} of groups) count.textContent = plural(show(group, items), "rule");
+    for (const section of verdicts) hide(section, !section.querySelector(".cause:not([hidden])"));
     const rulesLeft = shown.filter(Boolean).length;
     found.value = `${rulesLeft.toLocaleString("en")} of ${plural(rules.length, "rule")}`;
     return asked;
@@ -239,10 +240,15 @@
 
   // Links
 
+  // What stands above was never laid out and takes its true height only when it comes near: once is not enough.
+  function hold(element, frames = 5) {
+    element.scrollIntoView();
+    if (frames) requestAnimationFrame(() => hold(element, frames - 1));
+  }
   const target = (element) => {
     document.querySelector(".target")?.classList.remove("target");
     element.classList.add("target");
-    element.scrollIntoView();
+    hold(element);
   };
   function arrive() {
     const hash = location.hash.slice(1);
@@ -255,7 +261,7 @@
     const rule = ruleAt.get(hash) ?? homes[asCase];
     if (!hash) ask(new URLSearchParams());
     if (rule === undefined) return;
-    if (rows[rule].hidden) ask(new URLSearchParams());
+    if (!rows[rule].checkVisibility()) ask(new URLSearchParams());
     openRule(rule);
     const element = document.getElementById(hash);
     if (asCase !== undefined) {

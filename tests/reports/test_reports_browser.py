@@ -78,13 +78,13 @@ def small(*cases: CaseResult, rules: tuple[Rule, ...] = (make_rule(),)) -> Resul
 
 def until(browser: Any, condition: str) -> None:
     """Wait until a JavaScript expression holds."""
-    waiting = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait(browser, 10)
+    waiting = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait(browser, 10, 0.05)
     waiting.until(lambda driver: driver.execute_script(f"return {condition}"), condition)
 
 
 def shown(browser: Any) -> set[str]:
     """Ids of the rules that are shown."""
-    rows = "[...document.querySelectorAll('article:not([hidden])')]"
+    rows = "[...document.querySelectorAll('.rules:not([hidden]) article:not([hidden])')]"
     return set(browser.execute_script(f"return {rows}.map(each => each.id)"))
 
 
@@ -131,8 +131,8 @@ def evil() -> Results:
         for number, text in enumerate(HOSTILE)
     )
     named = tuple(make_rule(text[:80], operation=text, theme=text, statement=text) for text in HOSTILE)
-    return small(*cases, *(make_case(f"{each.id}/{each.id}", rules=(each.id,), operation=each.operation) for each in named),
-                 rules=(make_rule(), *named))  # fmt: skip
+    theirs = (make_case(f"{each.id}/{each.id}", rules=(each.id,), operation=each.operation) for each in named)
+    return small(*cases, *theirs, rules=(make_rule(), *named))
 
 
 def test_hostile_answers_do_nothing(browser: Any, tmp_path: Path) -> None:
@@ -164,11 +164,11 @@ def test_an_odd_id_can_be_linked_to(browser: Any, tmp_path: Path) -> None:
     visit(browser, tmp_path, results)
     for rule in results.rules[1:]:
         (link,) = browser.execute_script(
-            "return [...document.querySelectorAll('article h4 a')].filter(e => e.innerText === arguments[0])",
-            visible(rule.id),
+            "return [...document.querySelectorAll('article h4 a')].filter(e => e.textContent === arguments[0])",
+            visible(rule.id, lines=True),
         )
-        link.click()
-        assert browser.execute_script("return '#' + document.querySelector('.target').id === location.hash")
+        link.send_keys("\ue007")  # Enter
+        until(browser, "'#' + document.querySelector('.target')?.id === location.hash")
     assert browser.get_log("browser") == []
 
 
@@ -206,8 +206,13 @@ def test_a_filter_leaves_what_it_names(
     assert shown(browser) == wanted
     assert text(browser, "#found") == f"{len(wanted)} of {len(results.rules)} rules"
     assert browser.execute_script("return location.hash") == f"#?{name}={value}"
-    listed = "[...document.querySelectorAll('.cause:not([hidden]) li:not([hidden]) a')].map(e => e.hash.slice(1))"
-    assert set(browser.execute_script(f"return {listed}")) <= wanted
+    causes = "[...document.querySelectorAll('.verdict:not([hidden]) .cause:not([hidden])')]"
+    listed = f"{causes}.flatMap(each => [...each.querySelectorAll('li:not([hidden]) a')])"
+    broken = {rule for case in results.cases if case.verdict in BROKEN for rule in case.rules}
+    assert set(browser.execute_script(f"return {listed}.map(each => each.hash.slice(1))")) == wanted & broken
+    counted = f"{causes}.map(each => [parseInt(each.querySelector('.count').innerText), each])"
+    wrong = f"{counted}.filter(([n, each]) => n !== each.querySelectorAll('li:not([hidden])').length).length"
+    assert browser.execute_script(f"return {wrong}") == 0
     browser.find_element("css selector", "#filter [type=reset]").click()
     until(browser, "location.hash === ''")
     assert shown(browser) == {rule.id for rule in results.rules}

@@ -423,7 +423,7 @@ def test_each_level_has_its_own_map() -> None:
     outcomes = rule_outcomes(Results(run=make_run(), rules=rules, cases=(make_case("b.b/1", verdict="flaky"),)))
     must, exact = maps(sections(outcomes))
     assert (must.level, must.themes) == ("must", ("constraints", "wire"))
-    assert (exact.level, exact.themes) == ("exact", ("constraints",))
+    assert (exact.level, exact.themes) == ("exact", ("constraints", "wire"))
     assert list(must.rows) == ["AssumeRole", "common"]
     assert (must.rows["AssumeRole"]["wire"].verdict, must.rows["AssumeRole"]["wire"].broken) == ("flaky", 1)
     assert (must.rows["common"]["constraints"].verdict, must.rows["common"]["constraints"].broken) == (None, 0)
