@@ -164,7 +164,7 @@
 
   // Filter
 
-  let haystacks = null;
+  let haystacks = null, titles = null;
   function haystack(number) {
     const parts = [rows[number].textContent];
     for (const each of rules[number].cases) {
@@ -174,9 +174,13 @@
     return parts.join("\n").replace(/[\u0001-\u0006]/g, "").toLowerCase();
   }
   const state = () => new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-  function wanted(asked) {
+  function wordsOf(asked) {
     const words = (asked.get("search") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length) titles ??= rows.map((row) => `${row.id} ${row.querySelector("p").textContent}`.toLowerCase());
     if (words.length) haystacks ??= rows.map((_, number) => haystack(number));
+    return words;
+  }
+  function wanted(asked, words) {
     const facets = NAMES.map((name) => asked.get(name));
     const broken = index.broken.map((verdict) => index.facets.verdict.indexOf(verdict));
     const sought = facets.map((value, at) => {
@@ -189,6 +193,7 @@
   }
   const groups = [...document.querySelectorAll(".cause")].map((group) => ({
     group,
+    words: group.querySelector(".words").textContent.toLowerCase(),
     count: group.querySelector(".count"),
     items: [...group.querySelectorAll("li")].map((item) => [item, Number(item.dataset.rule)]),
   }));
@@ -202,16 +207,21 @@
   };
   function apply() {
     const asked = state();
-    const shown = rules.map(wanted(asked));
+    const words = wordsOf(asked);
+    const shown = rules.map(wanted(asked, words));
     // What is inside of something hidden is left as it is: to hide and show it again takes time.
-    function show(parent, items) {
-      const left = items.filter(([, rule]) => shown[rule]).length;
+    function show(parent, items, wants) {
+      const left = items.filter(([, rule]) => wants(rule)).length;
       hide(parent, !left);
-      if (left) for (const [item, rule] of items) hide(item, !shown[rule]);
+      if (left) for (const [item, rule] of items) hide(item, !wants(rule));
       return left;
     }
-    for (const {section, items} of sections) show(section, items);
-    for (const {group, count, items} of groups) count.textContent = plural(show(group, items), "rule");
+    for (const {section, items} of sections) show(section, items, (rule) => shown[rule]);
+    // A rule of many cases is in many groups: the words are to be in its statement or the group's answer.
+    for (const {group, words: said, count, items} of groups) {
+      const inGroup = (rule) => words.every((word) => said.includes(word) || titles[rule].includes(word));
+      count.textContent = plural(show(group, items, (rule) => shown[rule] && inGroup(rule)), "rule");
+    }
     for (const section of verdicts) hide(section, !section.querySelector(".cause:not([hidden])"));
     const rulesLeft = shown.filter(Boolean).length;
     found.value = `${rulesLeft.toLocaleString("en")} of ${plural(rules.length, "rule")}`;

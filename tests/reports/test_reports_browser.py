@@ -264,6 +264,21 @@ def test_search_looks_into_rules_and_cases(browser: Any, tmp_path: Path, words: 
     assert shown(browser) == found
 
 
+def test_search_leaves_the_causes_that_it_names(browser: Any, tmp_path: Path) -> None:
+    rules = (make_rule("a.one", statement="an apple"), make_rule("b.two", statement="a pear"))
+    cases = (
+        make_case("a.one/1", verdict="deviates", received="404"),
+        make_case("a.one/2", verdict="deviates", received="418"),
+        make_case("b.two/1", verdict="deviates", received="418"),
+    )
+    visit(browser, tmp_path, small(*cases, rules=rules))
+    for words, left in (("418", {"418": "2 rules"}), ("pear", {"418": "1 rule"}), ("apple 404", {"404": "1 rule"})):
+        enter(browser, "search", words)
+        causes = browser.execute_script("return [...document.querySelectorAll('.cause:not([hidden])')]")
+        told = (cause.find_element("css selector", "summary").text.split("\n") for cause in causes)
+        assert {received: count for count, received in told} == left
+
+
 def test_a_cell_of_the_map_leads_to_its_rules(browser: Any, tmp_path: Path, results: Results) -> None:
     first = next(rule for rule in results.rules if rule.operation == "GetSessionToken" and rule.level == "should")
     wanted = {
@@ -318,7 +333,7 @@ def test_a_link_to_a_case_is_followed_although_a_filter_hides_it(
 def test_details_are_made_when_they_are_asked_for(browser: Any, tmp_path: Path) -> None:
     exchange = make_exchange(3)
     first, second = (
-        Finding(about="x.y", expected="a", received="b", exchange=make_exchange(n), story=f"1. called\n2. refused {n}")
+        Finding(about="x.y", expected="a", received="b", exchange=exchange, story=f"1. called\n2. refused {n}")
         for n in (3, 4)
     )
     case = make_case(
