@@ -6,7 +6,7 @@ filtered by CSS.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from reports.diff import KINDS, TITLES, answer_of, by_operation, count_levels, verdict_of
 from reports.diff_lines import score_words
-from reports.html import MEANINGS, anchor, show, show_block, show_line, show_name
+from reports.embedded import TEXT_LIMIT, anchor
+from reports.html import MEANINGS, show_line, show_name
 from reports.matrix import make_matrix
 from reports.model import LEVELS, VERDICTS
 from reports.summary import LEVEL_MEANINGS, plural
@@ -92,6 +93,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        anchor=anchor, block=show_block, id=show_id, line=show_line, name=show_name, plural=plural, show=show
-    )
+        anchor=anchor, block=partial(show_line, limit=TEXT_LIMIT), id=show_id, line=show_line, name=show_name,
+        plural=plural,
+    )  # fmt: skip
     return environment

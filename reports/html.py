@@ -1,43 +1,49 @@
-"""results.json as one HTML page that needs nothing else: no script, no font, no image, no network."""
+"""results.json as one HTML page that needs nothing else: no font, no image, no network, one script of its own.
+
+Without scripts the page shows what there is to say of the run and of each rule; with them, it filters, searches,
+and shows each case when it is asked for (see `reports.embedded`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from base64 import b64encode
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from reports.edges import not_looked_for
-from reports.model import LEVELS, VERDICTS, CaseResult, Exchange, KillRow, Level, Results, Verdict
+from reports.embedded import LINE_LIMIT, NOT_RUN, anchor, embed, facet_values
+from reports.marks import mark, mark_difference, to_html
+from reports.model import LEVELS, VERDICTS, CaseResult, KillRow, Level, Results, Verdict
 from reports.summary import (
     BROKEN,
     LEVEL_MEANINGS,
     RuleOutcome,
-    count_cases,
     count_followed,
     count_kills,
+    judge_rule,
     operation_order,
     plural,
     properties_words,
     rule_outcomes,
     score_levels,
 )
-from reports.text import clip, visible
+from reports.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
-TEXT_LIMIT: Final = 1500  # characters of a body, a head or a command that the page shows
-_ALIKE = 3  # exchanges of a rule that are shown though the answers are alike
-_LINE_LIMIT: Final = 600  # the same for what a case says in words
+TEMPLATES: Final = Path(__file__).with_name("templates")
+_NAME_LIMIT: Final = 60  # characters of the name of an operation, a member or a theme
 _BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
     "conforms": "the answer is one that AWS or its documents back",
@@ -52,11 +58,39 @@ MEANINGS: Final[Mapping[Verdict, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The rules of one operation at one level."""
+    """The rules of one operation and one theme at one level: what one cell of the map stands for."""
 
     operation: str
     level: Level
+    theme: str
     outcomes: tuple[RuleOutcome, ...]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of its rules; None where none of them ran."""
+        return judge_rule(outcome.verdict for outcome in self.outcomes if outcome.verdict)
+
+    @property
+    def broken(self) -> int:
+        """How many of its rules are broken."""
+        return sum(outcome.verdict in BROKEN for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The sections of one level, by operation and theme; all maps of a page have the same themes."""
+
+    level: Level
+    themes: tuple[str, ...]
+    rows: Mapping[str, Mapping[str, Section]]  # operation -> theme -> section
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Deviations that have one cause, as far as that can be told: one answer, or one reason in the baseline."""
+
+    words: str
+    rules: tuple[tuple[RuleOutcome, int], ...]  # with how many of their cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +111,14 @@ def write_page(results: Results, path: str | PathLike[str]) -> None:
 
 def render_page(results: Results) -> str:
     """Render the page."""
-    outcomes = rule_outcomes(results)
-    grouped = sections(outcomes)
-    counts = count_cases(results.cases)
+    grouped = sections(rule_outcomes(results))
+    outcomes = [outcome for section in grouped for outcome in section.outcomes]
     return _environment().get_template("index.html.j2").render(
         results=results,
         run=results.run,
         scores=score_levels(outcomes),
-        counts=counts,
-        totals={level: sum(rows.values(), Counter()) for level, rows in counts.items()},
-        broken=[(verdict, found) for verdict in BROKEN
-                if (found := [each for each in outcomes if each.verdict == verdict])],
+        maps=maps(grouped),
+        causes=[(verdict, found) for verdict in BROKEN if (found := causes(outcomes, verdict))],
         silences=silences(results.cases),
         followed=count_followed(results.cases),
         properties=properties_words(results),
@@ -96,22 +127,57 @@ def render_page(results: Results) -> str:
         kills=kill_rows(results),
         kill_count=count_kills(results.kill_table),
         sections=grouped,
-        linked={(each.operation, each.level) for each in grouped},
-        known_rules={rule.id for rule in results.rules},
-        homes={case.id: home_of(case) for case in results.cases},
-        shown=shown_exchanges(results.cases),
-        levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS,
+        places={outcome.rule.id: place for place, outcome in enumerate(outcomes)},
+        case_ids={case.id for case in results.cases},
+        facets=facet_values(outcomes),
+        embedded=embed(outcomes),
+        style=_asset("style.css"), script=_asset("page.js"),
+        levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS, not_run=NOT_RUN,
+        broken=BROKEN,
     )  # fmt: skip
 
 
 def sections(outcomes: Iterable[RuleOutcome]) -> list[Section]:
-    """Arrange rules by operation, then by level."""
+    """Arrange rules by operation, then by level, then by theme."""
 
-    def key(outcome: RuleOutcome) -> tuple[tuple[bool, str], int]:
-        return operation_order(outcome.rule.operation), LEVELS.index(outcome.rule.level)
+    def key(outcome: RuleOutcome) -> tuple[tuple[bool, str], int, str]:
+        return operation_order(outcome.rule.operation), LEVELS.index(outcome.rule.level), outcome.rule.theme
 
     groups = (tuple(group) for _, group in groupby(sorted(outcomes, key=key), key))
-    return [Section(group[0].rule.operation, group[0].rule.level, group) for group in groups]
+    return [Section((rule := group[0].rule).operation, rule.level, rule.theme, group) for group in groups]
+
+
+def maps(found: Iterable[Section]) -> list[Map]:
+    """Arrange sections as one map a level; levels without rules are left out."""
+    levels: dict[Level, defaultdict[str, dict[str, Section]]] = {level: defaultdict(dict) for level in LEVELS}
+    themes = set()
+    for section in found:
+        levels[section.level][section.operation][section.theme] = section
+        themes.add(section.theme)
+    return [Map(level, tuple(sorted(themes)), rows) for level, rows in levels.items() if rows]
+
+
+def causes(outcomes: Iterable[RuleOutcome], verdict: Verdict) -> list[Cause]:
+    """Group the cases of one verdict by their cause; the gravest level first, then the most rules."""
+    found: defaultdict[str, list[tuple[RuleOutcome, int]]] = defaultdict(list)
+    for outcome in outcomes:
+        for words, number in Counter(_cause(case) for case in outcome.cases if case.verdict == verdict).items():
+            found[words].append((outcome, number))
+
+    def weight(cause: Cause) -> tuple[int, int]:
+        return min(LEVELS.index(outcome.rule.level) for outcome, _ in cause.rules), -len(cause.rules)
+
+    return sorted((Cause(words, _by_level(rules)) for words, rules in found.items()), key=weight)
+
+
+def _cause(case: CaseResult) -> str:
+    """Tell why a case deviates: as the baseline says, or else by the answer that it got."""
+    known = case.reason if case.verdict == "known-deviation" else ""
+    return known or case.received or "nothing was received"
+
+
+def _by_level(rules: Iterable[tuple[RuleOutcome, int]]) -> tuple[tuple[RuleOutcome, int], ...]:
+    return tuple(sorted(rules, key=lambda each: LEVELS.index(each[0].rule.level)))
 
 
 def silences(cases: Iterable[CaseResult]) -> list[Silence]:
@@ -128,65 +194,31 @@ def kill_rows(results: Results) -> list[KillRow]:
     return sorted(results.kill_table, key=lambda row: (bool(row.killed_by), place.get(row.rule, len(place))))
 
 
-def home_of(case: CaseResult) -> str:
-    """Tell under which rule the page shows a case in full: the one of its id, or else its first."""
-    owner = case.id.partition("/")[0]
-    return owner if owner in case.rules else case.rules[0]
-
-
-def shown_exchanges(cases: Iterable[CaseResult]) -> dict[str, str]:
-    """Choose the exchanges to show: case id -> id of the case beside which its exchange stands.
-
-    A case that does not conform shows its own, up to three of a rule that were answered alike; of those that
-    conform the first of a rule does. What is the same as another one of the same rule stands there only once.
-    """
-    shown: dict[str, str] = {}
-    first: dict[tuple[str, Exchange | None, str], str] = {}
-    alike: Counter[tuple[str, str]] = Counter()
-    for case in cases:
-        if not (case.exchange or case.reproduce):
-            continue
-        home, conforms = home_of(case), case.verdict == "conforms"
-        key, kind = (home, case.exchange, case.reproduce), (home, "" if conforms else case.received)
-        if key not in first:
-            if alike[kind] == (1 if conforms else _ALIKE):
-                continue
-            alike[kind] += 1
-        shown[case.id] = first.setdefault(key, case.id)
-    return shown
-
-
-def anchor(text: str) -> str:
-    """Make an id usable as an element's id, in a link, and inside an attribute."""
-    return quote(text, safe="/.:=,@+", errors="backslashreplace")
-
-
-def show(text: str) -> Markup:
-    """Escape a text for the page, with whatever would not show as itself made visible and marked."""
-    marked = visible(str(escape(text)), lines=True, marks=("<i>", "</i>"))
-    return Markup(marked.replace("</i><i>", ""))  # noqa: S704 - escaped above
-
-
-def show_name(text: str) -> Markup:
-    """Show an operation's name, with leave to break the line between its words."""
-    return Markup(_BETWEEN_WORDS.sub("<wbr>", show(text)))  # noqa: S704 - escaped by show
-
-
-def show_line(text: str, limit: int = _LINE_LIMIT) -> Markup:
+def show_line(text: str, limit: int | None = LINE_LIMIT) -> Markup:
     """Show a text, cut to `limit` characters with a note of how many are left out."""
-    kept, left_out = clip(text, limit)
-    note = Markup("<em>… {:,} more characters in results.json</em>").format(left_out) if left_out else ""
-    return show(kept) + note
+    return to_html(mark(text, limit))
 
 
-def show_block(text: str) -> Markup:
-    """Show a longer text."""
-    return show_line(text, TEXT_LIMIT)
+def show_name(text: str, limit: int = _NAME_LIMIT) -> Markup:
+    """Show a name such as AssumeRoot, with leave to break the line between its words."""
+    return Markup(_BETWEEN_WORDS.sub("<wbr>", show_line(text, limit)))  # noqa: S704 - escaped by show_line
 
 
-def headers_text(headers: Iterable[tuple[str, str]]) -> str:
-    """Headers, one a line."""
-    return "".join(f"\n{name}: {value}" for name, value in headers)
+def show_difference(case: CaseResult) -> tuple[Markup, Markup]:
+    """Show what a case expected and what it received, with the difference marked."""
+    expected, received = mark_difference(case.expected, case.received, LINE_LIMIT)
+    return to_html(expected), to_html(received)
+
+
+def source_hash(text: str) -> str:
+    """Tell the source by which a content security policy allows the script or the style with that text."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _asset(name: str) -> Markup:
+    """Read a script or a style of the page."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
 
 
 def _harmless(value: object) -> object:
@@ -197,7 +229,7 @@ def _harmless(value: object) -> object:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_harmless,
@@ -208,8 +240,9 @@ def _environment() -> Environment:
         anchor=anchor,
         name=show_name,
         line=show_line,
-        block=show_block,
-        headers_text=headers_text,
+        html=to_html,
+        difference=show_difference,
+        source_hash=source_hash,
         plural=plural,
     )
     return environment

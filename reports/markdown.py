@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from reports.answers import essence
 from reports.diff import KINDS, TITLES, Alike, Comparison, answer_of, count_levels, verdict_of
-from reports.html import anchor
+from reports.embedded import anchor
 from reports.model import LEVELS, CaseResult, Level, Results
 from reports.summary import plural, rule_outcomes, score_levels
 from reports.text import clip, visible

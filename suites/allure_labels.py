@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import allure
 
-from reports.html import anchor
+from reports.embedded import anchor
 from reports.markdown import code
 from reports.text import visible
 from specs.contract import load

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from reports.model import (
     LEVELS,
@@ -51,6 +53,10 @@ OPERATIONS = (
     "GetWebIdentityToken",
     "common",
 )
+THEMES = (
+    "authentication", "constraint", "default", "error", "operation", "property",
+    "required", "response", "scenario", "sdk", "type", "wire",
+)  # fmt: skip
 MEMBERS = ("duration-seconds", "role-session-name", "role-arn", "policy", "tags", "serial-number")
 SOURCE = Source(
     document="AWS Security Token Service API Reference",
@@ -65,7 +71,7 @@ REASONS: dict[Verdict, str] = {
 }
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261122/us-east-1/sts/aws4_request, "
-    "SignedHeaders=content-type;host;x-amz-date, Signature={signature:064x}"
+    "SignedHeaders=content-type;host;x-amz-date, Signature={signature}"
 )
 COMMAND = (
     'curl -sS --aws-sigv4 "aws:amz:us-east-1:sts" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
@@ -180,8 +186,8 @@ def make_run(**changes: Any) -> Run:
 
 
 def make_exchange(number: int = 1, *, refused: bool = True, body: str | None = None) -> Exchange:
-    """Make an exchange of the usual size; `number` makes it differ from the others."""
-    request_id = f"{number:08x}-0000-4000-8000-000000000000"
+    """Make an exchange of the usual size; `number` makes it differ from the others, as much as real ones do."""
+    request_id = str(UUID(bytes=sha256(str(number).encode()).digest()[:16]))
     answer = (REFUSAL if refused else SUCCESS).format(request_id=request_id)
     return Exchange(
         request=SentRequest(
@@ -193,7 +199,7 @@ def make_exchange(number: int = 1, *, refused: bool = True, body: str | None = N
                 ("X-Amz-Date", "20261122T061200Z"),
                 (
                     "Authorization",
-                    AUTHORIZATION.format(signature=number),
+                    AUTHORIZATION.format(signature=sha256(request_id.encode()).hexdigest()),
                 ),
             ),
             body="Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2F"
@@ -250,6 +256,7 @@ def _nth_rule(number: int) -> Rule:
         f"{_kebab(operation)}.{member}.check-{number}",
         statement=f"{member} of {operation} beyond bound {number} is refused and the message says why",
         operation=operation,
+        theme=THEMES[number // 5 % len(THEMES)],
         level=level,
         authority=authorities[number % 3],
         ledger=(f"L{number:04}", f"L{number + 1:04}"),
@@ -264,16 +271,25 @@ def _nth_case(number: int, rule: Rule, verdict: Verdict) -> CaseResult:
     return make_case(
         f"{rule.id}/{number}",
         operation=rule.operation,
+        theme=rule.theme,
         level=rule.level,
         verdict=verdict,
         expected="400 ValidationError, or 400 InvalidParameterValue; sender fault; a RequestId",
-        received="" if silent else "400 ValidationError" if conforms else f"200 with {rule.operation}Result",
+        received="" if silent else "400 ValidationError" if conforms else _wrong(number, rule),
         reason=REASONS.get(verdict, ""),
         follows=("observed",) if conforms and number % 7 == 0 else (),
         control=f"{rule.id}/{number - 1}" if control else "",
         exchange=None if silent else make_exchange(number, refused=conforms),
         reproduce="" if silent else COMMAND + f" --data-raw '{body}' http://127.0.0.1:5000/",
     )
+
+
+def _wrong(number: int, rule: Rule) -> str:
+    """An answer that nothing backs: mostly one that others got, too."""
+    granted = f"200 <{rule.operation}Response>"
+    if number % 9 == 0:
+        return f"{granted}; {rule.operation}Result/Credentials/Expiration is {number} s after the request, not 900"
+    return "500 with an HTML page" if number % 7 == 0 else granted
 
 
 def _mood(chance: random.Random, operation: str, deviating: float) -> tuple[Verdict, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reports.html import anchor
+from reports.embedded import anchor
 from reports.markdown import code, deviations_by_answer, link, render_diff_markdown, render_markdown
 from reports.model import Results, Verdict
 from tests.reports.synthetic import HOSTILE, make_case, make_results, make_rule, make_run

@@ -12,7 +12,7 @@ import pytest
 
 from reports.compare import render_diff, render_matrix, write_matrix
 from reports.diff import compare
-from reports.html import anchor
+from reports.embedded import anchor
 from reports.matrix import labels, make_matrix
 from reports.model import LEVELS, VERDICTS, Results, Rule, Run, Verdict
 from tests.reports.synthetic import HOSTILE, make_case, make_results, make_rule, make_run

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from reports.html import anchor
+from reports.embedded import anchor
 from suites.allure_labels import _description
 from tests.reports.synthetic import HOSTILE, make_case
 from tests.servers import Ran, Stub, run
