@@ -131,7 +131,7 @@ def render_page(results: Results) -> str:
         case_ids={case.id for case in results.cases},
         facets=facet_values(outcomes),
         embedded=embed(outcomes),
-        style=_asset("style.css"), script=_asset("page.js"),
+        style=_asset("palette.css") + _asset("style.css"), script=_asset("page.js"),
         levels=LEVELS, verdicts=VERDICTS, meanings=MEANINGS, level_meanings=LEVEL_MEANINGS, not_run=NOT_RUN,
         broken=BROKEN,
     )  # fmt: skip

@@ -39,7 +39,7 @@ from tests.reports.synthetic import (
 )
 
 RULE = "assume-role.duration-seconds.min"
-STYLE = Path(__file__).parents[2] / "reports" / "templates" / "style.css"
+STYLE = Path(__file__).parents[2] / "reports" / "templates" / "palette.css"
 ALLOWED_TAGS = frozenset(
     re.findall(
         r"\w+",

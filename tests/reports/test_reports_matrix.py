@@ -20,7 +20,7 @@ from tests.reports.taken_apart import Page
 from tests.reports.test_reports_browser import CHROMIUM, DRIVER, FLAGS, PHONE
 
 RULE = "assume-role.duration-seconds.min"
-STYLE = Path(__file__).parents[2] / "reports" / "templates" / "compare.css"
+STYLE = Path(__file__).parents[2] / "reports" / "templates" / "palette.css"
 
 
 def run_of(name: str = "moto", **changes: Any) -> Run:
