@@ -10,7 +10,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.diff import KINDS, TITLES, answer_of, by_operation, count_levels, verdict_of
@@ -20,11 +19,13 @@ from reports.html import MEANINGS, show_line, show_name
 from reports.matrix import make_matrix
 from reports.model import LEVELS, VERDICTS
 from reports.summary import LEVEL_MEANINGS, plural
-from reports.text import visible
+from reports.templating import environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
+
+    from jinja2 import Environment
 
     from reports.diff import Comparison
     from reports.model import Results
@@ -77,23 +78,13 @@ def _write(text: str, path: str | PathLike[str]) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-def _harmless(value: object) -> object:
-    """Escape and make visible what a template prints without a filter."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        anchor=anchor, block=partial(show_line, limit=TEXT_LIMIT), id=show_id, line=show_line, name=show_name,
+    return environment(
+        anchor=anchor,
+        block=partial(show_line, limit=TEXT_LIMIT),
+        id=show_id,
+        line=show_line,
+        name=show_name,
         plural=plural,
-    )  # fmt: skip
-    return environment
+    )

@@ -16,7 +16,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.edges import not_looked_for
@@ -36,13 +35,14 @@ from reports.summary import (
     rule_outcomes,
     score_levels,
 )
-from reports.text import visible
+from reports.templating import TEMPLATES, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
-TEMPLATES: Final = Path(__file__).with_name("templates")
+    from jinja2 import Environment
+
 _NAME_LIMIT: Final = 60  # characters of the name of an operation, a member or a theme
 _BETWEEN_WORDS: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 MEANINGS: Final[Mapping[Verdict, str]] = {
@@ -221,22 +221,9 @@ def _asset(name: str) -> Markup:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
 
 
-def _harmless(value: object) -> object:
-    """Make visible what the template prints without a filter."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    return environment(
         anchor=anchor,
         name=show_name,
         line=show_line,
@@ -245,4 +232,3 @@ def _environment() -> Environment:
         source_hash=source_hash,
         plural=plural,
     )
-    return environment

@@ -7,8 +7,9 @@ from defusedxml.ElementTree import fromstring
 
 from reports.badge import AMBER, GREEN, GREY, RED, make_badge, render_badge
 from reports.model import Results, Verdict
+from tests.reports.colours import contrast
 from tests.reports.synthetic import HOSTILE, make_case, make_results, make_rule, make_run
-from tests.reports.test_reports_matrix import contrast, everywhere
+from tests.reports.test_reports_matrix import everywhere
 
 SVG = "{http://www.w3.org/2000/svg}"
 

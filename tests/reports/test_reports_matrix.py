@@ -15,12 +15,12 @@ from reports.diff import compare
 from reports.embedded import anchor
 from reports.matrix import labels, make_matrix
 from reports.model import LEVELS, VERDICTS, Results, Rule, Run, Verdict
+from tests.reports.colours import contrast, palette
 from tests.reports.synthetic import HOSTILE, make_case, make_results, make_rule, make_run
 from tests.reports.taken_apart import Page
 from tests.reports.test_reports_browser import CHROMIUM, DRIVER, FLAGS, PHONE
 
 RULE = "assume-role.duration-seconds.min"
-STYLE = Path(__file__).parents[2] / "reports" / "templates" / "palette.css"
 
 
 def run_of(name: str = "moto", **changes: Any) -> Run:
@@ -168,25 +168,12 @@ def test_hostile_text_does_nothing_to_the_page(text: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_colours_can_be_read(scheme: str) -> None:
-    light, dark = re.findall(r":root \{(.*?)\}", STYLE.read_text(encoding="utf-8"), re.DOTALL)
-    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", light if scheme == "light" else dark))
+    colours = palette(scheme)
     pairs = [(verdict, f"{verdict}-on") for verdict in (*VERDICTS, "not-run")]
     pairs += [(ink, ground) for ink in ("ink", "soft", "link") for ground in ("page", "raised")]
     pairs.append(("ink", "inconclusive-on"))  # remarks
     for ink, ground in pairs:
         assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
-
-
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio as WCAG 2 defines it."""
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: str) -> float:
-    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 # In a browser.
