@@ -18,11 +18,11 @@ from benchmarks.stub import Reply, key, to_bytes
 from generators import everything
 from generators.answer import Answer
 from generators.expectation import fill
-from targets.credentials import Redactor
 from targets.http import Client
 from targets.provision import Estate, Provisioner
+from targets.redactor import Redactor
 from targets.target import Target, resolve
-from targets.wire import Prepared, Signer, prepare
+from targets.wire import Prepared, Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def make(url: str, path: Path) -> Made:
         if case.client == "wire" and _sendable(case, estate):
             signing = case.request.signing
             caller = None if signing.by == "none" else estate.callers[signing.caller]
-            sent = prepare(case.request, signer, caller, estate.values, now)
+            sent = prepare(filled(case.request, estate.values), signer, caller, now)
             head, _, body = sent.to_bytes().partition(b"\r\n\r\n")
             groups[key(head, body, now)].append((case, sent))
     answers, cases, content = {}, 0, 0

@@ -21,13 +21,14 @@ from benchmarks.server import ROOT
 from generators.case import plain_request
 from generators.plain import plain
 from specs.contract import load
-from targets.credentials import Credentials, Redactor
+from targets.credentials import Credentials
 from targets.embedded import start_moto, start_reference
 from targets.endpoint import parse_endpoint
 from targets.http import Client
 from targets.provision import Provisioner
+from targets.redactor import Redactor
 from targets.target import TEST_CREDENTIALS, Target
-from targets.wire import Signer, prepare
+from targets.wire import Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ def measure(url: str, figures: Figures) -> None:
     estate = asyncio.run(_provisioned(target))
     for name, request in kinds().items():
         keys = estate.callers["user"]
-        sent = prepare(request, Signer(endpoint, target.region), keys, estate.values, datetime.now(UTC))
+        sent = prepare(filled(request, estate.values), Signer(endpoint, target.region), keys, datetime.now(UTC))
         figures.rates.setdefault(name, []).append(asyncio.run(rate(endpoint, sent)))
 
 
@@ -101,7 +102,7 @@ def _first_answer(endpoint: Endpoint) -> None:
     async def ask() -> bool:
         client = Client(endpoint, in_flight=1, max_rate=0.0, timeout=1.0)
         keys = Credentials("test", "test")
-        sent = prepare(request, Signer(endpoint, "us-east-1"), keys, {}, datetime.now(UTC))
+        sent = prepare(request, Signer(endpoint, "us-east-1"), keys, datetime.now(UTC))
         answered = (await client.send(sent)).answer is not None
         client.close()
         return answered

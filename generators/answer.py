@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _MAX_DEPTH = 50
+# XML 1.0, appendix F: byte order marks, and "<" without one. In another encoding no secret would be recognised.
+_ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\x00": "utf-16-le", b"\x00<": "utf-16-be"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """Status, headers and body as they came."""
 
@@ -25,14 +27,18 @@ class Answer:
     headers: tuple[tuple[str, str], ...]  # names in lower case, order kept
     body: bytes
 
+    def __repr__(self) -> str:
+        # What it says may be secret, and is an endpoint's.
+        return f"<Answer {self.status}, {len(self.body)} bytes>"
+
     def header(self, name: str) -> str | None:
         """Return the first header of that (lower-case) name."""
         return next((value for key, value in self.headers if key == name), None)
 
     @cached_property
     def text(self) -> str:
-        """The body as text; what is not UTF-8 is replaced."""
-        return self.body.decode("utf-8", errors="replace")
+        """The body as text: in UTF-8, or in UTF-16 if it begins so; what is neither is replaced."""
+        return self.body.decode(_ENCODINGS.get(self.body[:2], "utf-8"), errors="replace")
 
     @cached_property
     def root(self) -> Element | None:

@@ -291,7 +291,7 @@ def placeholders(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _matcher(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.DOTALL)
+    return re.compile(pattern, re.DOTALL | re.ASCII)
 
 
 _LITERAL_ESCAPE = re.compile(r"\\([ '\"{}:/,@-])")

@@ -22,7 +22,7 @@ from reports.model import Edge, Trait
 from reports.summary import BROKEN
 from specs.contract import load
 from targets.fresh import Fresh
-from targets.wire import Signer, prepare
+from targets.wire import Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from generators.case import Case, Parameters
     from generators.constraints import Leaf
     from reports.model import CaseResult
-    from targets.credentials import Redactor
     from targets.http import Client, Exchange
     from targets.provision import Estate, Provisioner
+    from targets.redactor import Redactor
     from targets.target import Target
 
 # How far is looked.
@@ -412,7 +412,4 @@ class Edges:
         values = Fresh(self.estate, self.redactor, recipes=case.recipes)
         caller = self.estate.callers[case.request.caller] if case.request.caller else None
         signer = Signer(self.target.endpoint, self.target.region)
-        exchange = await self.client.send(prepare(case.request, signer, caller, values, datetime.now(UTC)))
-        if exchange.answer is not None:
-            self.redactor.learn_from(exchange.answer)
-        return exchange
+        return await self.client.send(prepare(filled(case.request, values), signer, caller, datetime.now(UTC)))

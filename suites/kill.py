@@ -31,18 +31,18 @@ from specs.contract import load
 from suites.baseline import Baseline
 from suites.kill_page import PAGE, TABLE, page
 from suites.runner import Hands, Limits, Runner
-from targets.credentials import Redactor
 from targets.endpoint import parse_endpoint
 from targets.federation import take_fixtures
 from targets.fresh import Fresh
 from targets.http import Client
 from targets.provision import Provisioner
+from targets.redactor import Redactor
 from targets.reference.defects import registry
 from targets.reference.model import HttpAnswer, HttpRequest
 from targets.reference.server import BackgroundServer
 from targets.reference.service import Settings, build, storage
 from targets.target import REFERENCE, SECOND_ACCOUNT, TEST_CREDENTIALS, Target
-from targets.wire import Prepared, Signer, prepare
+from targets.wire import Prepared, Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -217,7 +217,7 @@ class Arena:
         recipes = tuple({recipe.name: recipe for case in self._alone for recipe in case.recipes}.values())
         values = Fresh(self._estate, self._redactor, recipes=recipes)
         return {
-            request: prepare(request, signer, callers.get(request.caller), values, self._moment)
+            request: prepare(filled(request, values), signer, callers.get(request.caller), self._moment)
             for request in self._by_request
         }
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from generators.answer import local_name
 from generators.expectation import Judgement, describe, fill, is_granted, placeholders, shorten
 from generators.restrain import restrained, step_as_case
 from generators.written import needed_values
@@ -24,11 +23,12 @@ from suites.loops import wait
 from suites.reproduce import command
 from suites.trials import Budget, Trials
 from suites.verdict import Control, Decision, decide
-from targets.credentials import Credentials
+from targets.credentials import handed_out
 from targets.fresh import CODES, Fresh
 from targets.http import Client, Exchange
+from targets.redactor import REDACTED, SHORTEST
 from targets.sdk import SdkClients
-from targets.wire import Prepared, Signer, prepare
+from targets.wire import Prepared, Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from generators.case import Case, Fixture, Step
     from suites.baseline import Baseline
     from suites.trials import Finding
-    from targets.credentials import Redactor
     from targets.provision import Estate
+    from targets.redactor import Redactor
     from targets.target import Target
 
 _KEPT_WORDS = 500  # characters of a description that a result keeps
@@ -109,9 +109,10 @@ class Runner:
         self._cases = cases
         self._loop = loop
         self.client = Client(
-            target.endpoint, in_flight=limits.in_flight, max_rate=limits.max_rate, timeout=limits.timeout
-        )
-        self._sdk = SdkClients(target, estate, limits.timeout)
+            target.endpoint, in_flight=limits.in_flight, max_rate=limits.max_rate, timeout=limits.timeout,
+            redactor=redactor,
+        )  # fmt: skip
+        self._sdk = SdkClients(target, estate, self.client)
         self._signer = Signer(target.endpoint, target.region)
         self._trials = Trials(
             self._alone, self._values, Budget(limits.examples, limits.seed), target.endpoint.is_aws, loop
@@ -145,6 +146,7 @@ class Runner:
     def stop(self) -> None:
         """End what is under way and close the connections."""
         self._trials.stop()
+        self._sdk.stop()
         under_way = (*self._verdicts.values(), *self._workers, *self._outcomes.values(), *self._steps.values())
         tasks = [task for task in under_way if not task.done()]
         for task in tasks:
@@ -309,7 +311,7 @@ class Runner:
         caller = case.request.caller
         handing = next((step for step in case.setup if step.keep == caller), None)
         if handing is not None and caller not in self._estate.callers:
-            return f"the {handing.request.operation} before it handed out no credentials"
+            return f"the {handing.request.operation} before it handed out no credentials that can be sent"
         for name in needed_values(case) if case.setup else ():
             key, _, path = name.partition(".")
             if key in self._answers and self._answers[key].text_at(path) is None:
@@ -326,11 +328,14 @@ class Runner:
         if answer is None or not is_granted(answer):
             words = self._words(describe(answer) if answer is not None else exchange.failure)
             return f"the {step.request.operation} before it was answered {words}"
+        if exchange.is_large:
+            return f"the {step.request.operation} before it was answered with {len(answer.body)} bytes"
         self._answers[step.keep] = answer
         self._kept_at[step.keep] = self._loop.time()
-        parts = [_handed_out(answer, part) for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
-        if all(parts):
-            self._estate.callers[step.keep] = Credentials(parts[0], parts[1], parts[2])
+        session = handed_out(answer)
+        if session is not None and session.session_token:
+            self._redactor.add_session(session)
+            self._estate.callers[step.keep] = session
         return await self._without_role(case, step)
 
     async def _without_role(self, case: Case, step: Step) -> str:
@@ -448,10 +453,10 @@ class Runner:
         if exchange.answer is None:
             return _Outcome(exchange, Judgement(conforms=False, received=exchange.failure), accepted=False)
         if case.client == "boto3" and exchange.problem:
-            return _Outcome(exchange, Judgement(conforms=False, received=exchange.problem), accepted=False)
+            return _Outcome(exchange.cut(), Judgement(conforms=False, received=exchange.problem), accepted=False)
         values, sent_at = self._values(case), exchange.sent.made_at
         judgement = case.expectation.judge(exchange.answer, values=values, sent_at=sent_at)
-        return _Outcome(exchange, judgement, is_granted(exchange.answer))
+        return _Outcome(exchange.cut(), judgement, is_granted(exchange.answer))
 
     async def _exchange(self, order: int, case: Case, *, attempt: int, keep: str = "") -> Exchange:
         """Return the exchange of a request; equal requests share one, but for those whose answers are kept."""
@@ -462,7 +467,10 @@ class Runner:
         if future is None:
             future = self._exchanges[key] = self._loop.create_future()
             self._queue.put_nowait((order, next(self._numbers), case, None, future))
-        return await asyncio.shield(future)
+        exchange = await asyncio.shield(future)
+        if exchange.is_large and self._exchanges.get(key) is future:
+            del self._exchanges[key]  # whoever comes later sends it again: memory is bounded
+        return exchange
 
     async def _alone(self, case: Case, within: float | None) -> Exchange:
         """Send a request by itself, whatever was sent before; wait for `within` seconds, or as long as ever."""
@@ -499,13 +507,8 @@ class Runner:
 
     async def _send_once(self, case: Case, within: float | None) -> Exchange:
         if case.client == "boto3":
-            await self.client.pace()
-            exchange = await self._sdk.call(case, self.client)
-        else:
-            exchange = await self.client.send(self._prepared(case), within)
-        if exchange.answer is not None:
-            self._redactor.learn_from(exchange.answer)
-        return exchange
+            return await self._sdk.call(case)
+        return await self.client.send(self._prepared(case), within)
 
     def _prepared(self, case: Case) -> Prepared:
         request, now = case.request, datetime.now(UTC)
@@ -515,7 +518,7 @@ class Runner:
         if case.after and "clock-ahead" in self._estate.has:
             now += timedelta(seconds=case.after)
             request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(case.after))))
-        return prepare(request, self._signer, caller, self._values(case), now)
+        return prepare(filled(request, self._values(case)), self._signer, caller, now)
 
     def _watch(self, exchange: Exchange) -> None:
         self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1
@@ -529,23 +532,23 @@ class Runner:
         return record
 
     def _make_record(self, exchange: Exchange) -> ExchangeRecord:
-        clean, sent, answer = self._redactor.clean, exchange.sent, exchange.answer
-        body = sent.body.decode("utf-8", errors="replace")  # cut when it is clean: what is cut is known no more
+        sent, answer = exchange.sent, exchange.answer
+        clean, clean_start = self._redactor.clean, self._redactor.clean_start
         url = f"{self._target.endpoint.scheme}://{self._target.endpoint.authority}{sent.target}"
         received = None
         if answer is not None:
             received = ReceivedResponse(
                 status=answer.status,
                 headers=tuple((clean(name), clean(value)) for name, value in answer.headers),
-                body=clean(answer.text)[:_KEPT_BODY],
+                body=clean_start(answer.text, _KEPT_BODY),
                 truncated=len(answer.text) > _KEPT_BODY,
             )
         return ExchangeRecord(
             request=SentRequest(
                 method=sent.method,
-                url=clean(url)[: 2 * _KEPT_BODY],
-                headers=tuple((name, clean(value)) for name, value in sent.headers),
-                body=clean(body)[:_KEPT_BODY],
+                url=clean_start(url, 2 * _KEPT_BODY),
+                headers=tuple((name, _shown_header(name, clean(value))) for name, value in sent.headers),
+                body=clean_start(sent.body.decode("utf-8", errors="replace"), _KEPT_BODY),
             ),
             response=received,
             failure=self._words(exchange.failure),
@@ -553,17 +556,15 @@ class Runner:
         )
 
 
+def _shown_header(name: str, value: str) -> str:
+    """Return a header's value as it is shown: a session token never is, whatever an endpoint handed out as one."""
+    is_token = name.lower() == "x-amz-security-token" and len(value) >= SHORTEST
+    return REDACTED if is_token else value
+
+
 def _holds_code(case: Case) -> bool:
     """Whether it sends a code of an MFA device: once accepted, it is refused the second time."""
     return any(name.partition(".")[2] in CODES for name in needed_values(case))
-
-
-def _handed_out(answer: Answer | None, part: str) -> str:
-    """Return a part of the credentials in an answer, whatever operation it is of; '' if there is none."""
-    if answer is None or answer.root is None or not is_granted(answer):
-        return ""
-    found = (element.text for element in answer.root.iter() if local_name(element) == part)
-    return next(found, None) or ""
 
 
 _NOTHING = Prepared("", "", (), b"", datetime(1970, 1, 1, tzinfo=UTC))

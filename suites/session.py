@@ -29,10 +29,11 @@ from suites.kill_page import TABLE
 from suites.loops import wait
 from suites.options import OptionError
 from suites.runner import Hands, Limits, Runner
-from targets.credentials import Credentials, Redactor
+from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
 from targets.http import Client
 from targets.provision import Estate, Provisioner
+from targets.redactor import Redactor
 from targets.target import REFERENCE, Target, resolve
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ class Session:
 
     def _client(self, endpoint: Any) -> Client:
         limits = self.limits
-        return Client(endpoint, in_flight=min(limits.in_flight, 16), max_rate=limits.max_rate, timeout=limits.timeout)
+        return Client(
+            endpoint, in_flight=min(limits.in_flight, 16), max_rate=limits.max_rate, timeout=limits.timeout,
+            redactor=self.redactor,
+        )  # fmt: skip
 
     def start(self, ids: Sequence[str]) -> None:
         """Begin sending these cases."""

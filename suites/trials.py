@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from generators.expectation import describe, is_granted
 from generators.plain import plain
 from specs.contract import load
-from targets.credentials import Credentials
+from targets.credentials import Credentials, handed_out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -182,7 +182,7 @@ class Trials:
         if trouble is not None and example.answered:
             trouble = await self._afterwards(case, trouble)
         if trouble is not None:
-            self._exchanges[case.id, example] = exchanges
+            self._exchanges[case.id, example] = [exchange.cut() for exchange in exchanges]
         return trouble
 
     async def _together(self, case: Case, example: Example) -> tuple[list[Exchange], Trouble | None]:
@@ -215,19 +215,17 @@ class Trials:
                 if trouble is not None:
                     return exchanges, trouble
                 kept.append(f"{own}step-{number + 1}")
-                self._keep(kept[-1], request.operation, exchange)
+                self._keep(kept[-1], exchange)
         finally:
             for name in kept:
                 self.callers.pop(name, None)
         return exchanges, None
 
-    def _keep(self, name: str, operation: str, exchange: Exchange) -> None:
+    def _keep(self, name: str, exchange: Exchange) -> None:
         """Remember the credentials that a step hands out, if it does."""
-        result = f"{operation}Result/Credentials"
-        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        key_id, secret, token = (exchange.text_at(f"{result}/{part}") for part in names)
-        if key_id and secret and token:
-            self.callers[name] = Credentials(key_id, secret, token)
+        session = handed_out(exchange.answer)
+        if session is not None and session.session_token:
+            self.callers[name] = session
 
     def _unanswered(self, case: Case, example: Example, number: int, exchange: Exchange) -> Trouble:
         """Return what is wrong, or raise _NoAnswer where that is no matter of the property."""

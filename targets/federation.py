@@ -6,11 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from targets.iam import removal
 from targets.wire import Prepared
 
 if TYPE_CHECKING:
     from targets.http import Client
-    from targets.providers import IamCall, Undo
+    from targets.iam import IamCall, Undo
     from targets.provision import Estate
 
 
@@ -18,7 +19,7 @@ async def let_tokens_be_vended(estate: Estate, iam: IamCall, undo: Undo) -> None
     """Switch outbound web identity federation on, for the account."""
     switched = await iam("EnableOutboundWebIdentityFederation")
     if switched.granted:
-        undo.append(lambda: iam("DisableOutboundWebIdentityFederation"))
+        undo.append(removal(iam, "DisableOutboundWebIdentityFederation"))
         estate.has.add("outbound-federation")
 
 

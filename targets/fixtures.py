@@ -10,22 +10,22 @@ import base64
 import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from generators.expectation import fill, placeholders
-from targets.credentials import Credentials
-from targets.iam import PATH, create_role, tag_parameters
+from targets.credentials import handed_out
+from targets.iam import PATH, create, removal, role_request, tag_parameters
 from targets.identity import totp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from generators.case import Fixture
-    from targets.credentials import Redactor
     from targets.http import Exchange
-    from targets.providers import IamCall, Providers, Undo
+    from targets.iam import IamCall, Undo
+    from targets.providers import Providers
     from targets.provision import Estate
+    from targets.redactor import Redactor
     from targets.supplied import Supplied, SuppliedFixture
 
 # IAM of AWS is eventually consistent, and nothing tells when a trust policy has arrived.
@@ -113,14 +113,15 @@ class Fixtures:
     async def _role(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
         trust, seconds = fill(fixture.trust, values), fixture.max_session_seconds
-        undo = partial(iam, "DeleteRole", RoleName=name)
-        self.wholes.append(undo)  # before: an interrupt while the answer is read must not lose it
-        made = await create_role(iam, name, trust, seconds=seconds, **tag_parameters(fixture.tags))
-        arn = made.text_at("CreateRoleResult/Role/Arn")
+        arn, made = await create(
+            self.wholes,
+            role_request(iam, name, trust, seconds=seconds, **tag_parameters(fixture.tags)),
+            "CreateRoleResult/Role/Arn",
+            lambda _: removal(iam, "DeleteRole", RoleName=name),
+        )
         if not arn:
-            self.wholes.remove(undo)
             return f"needs a role of its own: CreateRole was answered {self.words(made)}"
-        role_id = made.text_at("CreateRoleResult/Role/RoleId")
+        role_id = made.name_at("CreateRoleResult/Role/RoleId")
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": role_id}
         return await self._policy(fixture, "Role", name)
 
@@ -147,14 +148,15 @@ class Fixtures:
 
     async def _user(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
-        undo = partial(iam, "DeleteUser", UserName=name)
-        self.wholes.append(undo)  # before, as with roles
-        made = await iam("CreateUser", UserName=name, Path=PATH, **tag_parameters(fixture.tags))
-        arn = made.text_at("CreateUserResult/User/Arn")
+        arn, made = await create(
+            self.wholes,
+            iam("CreateUser", UserName=name, Path=PATH, **tag_parameters(fixture.tags)),
+            "CreateUserResult/User/Arn",
+            lambda _: removal(iam, "DeleteUser", UserName=name),
+        )
         if not arn:
-            self.wholes.remove(undo)
             return f"needs a user of its own: CreateUser was answered {self.words(made)}"
-        user_id = made.text_at("CreateUserResult/User/UserId")
+        user_id = made.name_at("CreateUserResult/User/UserId")
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": user_id}
         return (
             await self._key(fixture, name)
@@ -166,15 +168,13 @@ class Fixtures:
         """Give a user an access key, and put it in the state that it is to have."""
         iam = self.iam[fixture.account]
         key = await iam("CreateAccessKey", UserName=name)
-        key_id, secret = (
-            key.text_at(f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
-        )
-        if not key_id or not secret:
+        keys = handed_out(key.answer)
+        if keys is None:
             return f"needs a user with keys of its own: CreateAccessKey was answered {self.words(key)}"
-        self.redactor.add(secret)
-        self.estate.callers[fixture.key] = Credentials(key_id, secret)
-        self.estate.values[f"{fixture.key}.access-key-id"] = key_id
-        delete = partial(iam, "DeleteAccessKey", UserName=name, AccessKeyId=key_id)
+        self.redactor.add_session(keys)
+        self.estate.callers[fixture.key] = keys
+        self.estate.values[f"{fixture.key}.access-key-id"] = key_id = keys.access_key_id
+        delete = removal(iam, "DeleteAccessKey", UserName=name, AccessKeyId=key_id)
         if fixture.keys == "deleted":
             gone = await delete()
             return "" if gone.granted else f"needs a deleted key: DeleteAccessKey was answered {self.words(gone)}"
@@ -190,7 +190,7 @@ class Fixtures:
             return ""
         iam = self.iam[fixture.account]
         named = {f"{kind}Name": name, "PolicyName": "own"}
-        undo = partial(iam, f"Delete{kind}Policy", **named)
+        undo = removal(iam, f"Delete{kind}Policy", **named)
         self.parts.append(undo)
         put = await iam(f"Put{kind}Policy", **named, PolicyDocument=fill(fixture.policy, self.estate.values))
         if not put.granted:
@@ -201,37 +201,44 @@ class Fixtures:
     async def _managed(self, fixture: Fixture, name: str) -> str:
         iam = self.iam[fixture.account]
         document = fill(fixture.policy, self.estate.values)
-        made = await iam("CreatePolicy", PolicyName=name, Path=PATH, PolicyDocument=document)
-        arn = made.text_at("CreatePolicyResult/Policy/Arn")
+        arn, made = await create(
+            self.parts,
+            iam("CreatePolicy", PolicyName=name, Path=PATH, PolicyDocument=document),
+            "CreatePolicyResult/Policy/Arn",
+            lambda arn: removal(iam, "DeletePolicy", PolicyArn=arn),
+            self.estate.arn(f"policy{PATH}{name}", fixture.account),
+        )
         if not arn:
             return f"needs a managed policy of its own: CreatePolicy was answered {self.words(made)}"
-        self.parts.append(lambda: iam("DeletePolicy", PolicyArn=arn))
         self.estate.values[fixture.key] = arn
         return ""
 
     async def _device(self, fixture: Fixture, name: str) -> str:
         """Give a user an MFA device."""
         iam = self.iam[fixture.account]
-        made = await iam("CreateVirtualMFADevice", VirtualMFADeviceName=name, Path=PATH)
-        serial, seed = (
-            made.text_at(f"CreateVirtualMFADeviceResult/VirtualMFADevice/{part}")
-            for part in ("SerialNumber", "Base32StringSeed")
+        device = "CreateVirtualMFADeviceResult/VirtualMFADevice"
+        serial, made = await create(
+            self.wholes,
+            iam("CreateVirtualMFADevice", VirtualMFADeviceName=name, Path=PATH),
+            f"{device}/SerialNumber",
+            lambda serial: removal(iam, "DeleteVirtualMFADevice", SerialNumber=serial),
+            self.estate.arn(f"mfa{PATH}{name}", fixture.account),
         )
         if not serial:
             return f"needs an MFA device: CreateVirtualMFADevice was answered {self.words(made)}"
-        self.wholes.append(lambda: iam("DeleteVirtualMFADevice", SerialNumber=serial))
-        self.redactor.add(seed)
-        seed = _seed(seed)
+        told = made.text_at(f"{device}/Base32StringSeed")
+        seed = _seed(told)
         if not seed:
             why = f"the seed that CreateVirtualMFADevice sent is no base32 of {SEED_BITS} bits or more"
             return f"needs an MFA device that shows codes: {why}"
-        self.redactor.add(seed)
+        for spelling in (seed, told):
+            self.redactor.add(spelling)
         first, second = await self._two_codes(seed)
         codes = {"AuthenticationCode1": first, "AuthenticationCode2": second}
         on = await iam("EnableMFADevice", UserName=name, SerialNumber=serial, **codes)
         if not on.granted:
             return f"needs an MFA device that is switched on: EnableMFADevice was answered {self.words(on)}"
-        self.parts.append(lambda: iam("DeactivateMFADevice", UserName=name, SerialNumber=serial))
+        self.parts.append(removal(iam, "DeactivateMFADevice", UserName=name, SerialNumber=serial))
         self.estate.seeds[fixture.key] = seed
         self.estate.values[f"{fixture.key}.device"] = serial
         if self.is_aws:

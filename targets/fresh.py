@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from generators.answer import Answer
     from generators.case import Recipe
-    from targets.credentials import Redactor
     from targets.provision import Estate
+    from targets.redactor import Redactor
 
 _OLD_STEPS = -20  # of thirty seconds: ten minutes ago
 CODES = frozenset({"code", "wrong-code", "old-code"})

@@ -7,22 +7,27 @@ Built on asyncio and llhttp (httptools). Connections are kept alive; `in_flight`
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import httptools
 
 from generators.answer import Answer
+from targets.wire import Unsendable
 
 if TYPE_CHECKING:
     from targets.endpoint import Endpoint
+    from targets.redactor import Redactor
     from targets.wire import Prepared
 
 MAX_HEAD = 64 * 1024  # bytes of status line and headers
 MAX_BODY = 1024 * 1024  # bytes
+_MAX_KEPT = 16 * 1024  # bytes of a body that stay in memory to the end of a run
 _NO_BODY = frozenset({204, 304})
+_NAME = re.compile(r"[\w+=,.@:/-]{1,4096}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,25 @@ class Exchange:
     def text_at(self, path: str) -> str:
         """Return the text of the answer's element at `path`, '' if there is none."""
         return (self.answer.text_at(path) or "") if self.answer is not None else ""
+
+    def name_at(self, path: str) -> str:
+        """Return the ARN, name or id at `path`; '' if there is none, or something that can be no such thing.
+
+        What passes can stand in a policy, a request and a message as it is.
+        """
+        text = self.text_at(path)
+        return text if _NAME.fullmatch(text) else ""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the body is longer than any honest one: such an answer is not kept whole."""
+        return self.answer is not None and len(self.answer.body) > _MAX_KEPT
+
+    def cut(self) -> Exchange:
+        """Return this with no more of a large body than what is shown needs; whoever judges it has done so."""
+        if self.answer is None or not self.is_large:
+            return self
+        return replace(self, answer=replace(self.answer, body=self.answer.body[:_MAX_KEPT]))
 
 
 class _Broken(Exception):  # noqa: N818 - a turn of events, not an error of the program
@@ -179,8 +203,18 @@ class _Connection(asyncio.Protocol):
 class Client:
     """Sends prepared requests to one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, *, in_flight: int, max_rate: float, timeout: float) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        in_flight: int,
+        max_rate: float,
+        timeout: float,
+        redactor: Redactor | None = None,
+    ) -> None:
+        """`redactor` learns the secrets of every answer before anybody else sees it."""
         self.endpoint = endpoint
+        self._redactor = redactor
         self._idle: list[_Connection] = []
         self._slots = asyncio.Semaphore(in_flight)
         self._interval = 1.0 / max_rate if max_rate else 0.0
@@ -204,8 +238,10 @@ class Client:
                 failure = f"no answer within {patience:.3g} s"
             except (OSError, ssl.SSLError, UnicodeError) as error:  # the last of a host that no name can be
                 failure = f"no connection: {_reason(error)}"
-            except _Broken as broken:
+            except (_Broken, Unsendable) as broken:
                 failure = str(broken)
+            if answer is not None and self._redactor is not None:
+                self._redactor.learn_from(answer, prepared)
             return Exchange(prepared, answer, failure, time.perf_counter() - begun)
 
     async def pace(self) -> None:

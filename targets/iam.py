@@ -3,21 +3,75 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from targets.http import Exchange
 
 PATH = "/sts-conformance/"  # of what a run makes
 
+IamCall = Callable[..., Awaitable["Exchange"]]  # of an action, with its parameters by name
 
-async def create_role(
-    iam: Callable[..., Awaitable[Exchange]], name: str, trust: str, *, seconds: int = 43200, **more: str
-) -> Exchange:
-    """Make a role whose sessions may last `seconds`, twelve hours unless told otherwise."""
-    return await iam(
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """How something that was made is removed again."""
+
+    iam: IamCall
+    action: str
+    parameters: tuple[tuple[str, str], ...]  # the first names the thing, or what it is part of
+
+    @property
+    def what(self) -> str:
+        """What is removed, for people: 'role sts-conformance-1f3870be'."""
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub("^[A-Z][a-z]+", "", self.action)).lower()
+        return " ".join((kind.replace("openidconnect", "openid connect"), *(value for _, value in self.parameters)))
+
+    async def __call__(self) -> Exchange:
+        """Remove it."""
+        return await self.iam(self.action, **dict(self.parameters))
+
+
+Undo = list[Removal]
+
+
+def removal(iam: IamCall, action: str, **parameters: str) -> Removal:
+    """Return how something is removed: by an action with its parameters."""
+    return Removal(iam, action, tuple(parameters.items()))
+
+
+async def create(
+    undo: Undo, creating: Awaitable[Exchange], at: str, gone_by: Callable[[str], Removal], expected: str = ""
+) -> tuple[str, Exchange]:
+    """Make something; returns its ARN, '' if the answer has none that can be one, and the exchange.
+
+    `at`: where the answer has the ARN. `gone_by` gives its removal from its ARN; until the answer is there, and
+    where it has none, that is the ARN `expected`. Only what was refused needs no removal: an answer that is lost,
+    garbled or cut off by Ctrl-C may be that of something made.
+    """
+    presumed = gone_by(expected)
+    undo.append(presumed)
+    made = await creating
+    arn = made.name_at(at)
+    undo.remove(presumed)
+    if arn or not _is_refused(made):
+        undo.append(gone_by(arn or expected))
+    return arn, made
+
+
+def _is_refused(exchange: Exchange) -> bool:
+    answer = exchange.answer
+    return answer is not None and (300 <= answer.status < 500 or answer.is_error)  # noqa: PLR2004 - of HTTP
+
+
+def role_request(
+    iam: IamCall, name: str, trust: str, *, seconds: int = 43200, **more: str
+) -> Awaitable[Exchange]:
+    """Ask for a role whose sessions may last `seconds`, twelve hours unless told otherwise."""
+    return iam(
         "CreateRole",
         RoleName=name,
         Path=PATH,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
-from targets.credentials import Redactor
 from targets.http import Client
 from targets.leftovers_iam import IN_FLIGHT, Found, Iam, Key, Leftover, NoIam, escaped, find, remove
+from targets.redactor import Redactor
 from targets.target import EMBEDDED, TargetError, resolve
 from targets.telling import tell
 
@@ -149,8 +149,8 @@ async def _run(target: Target, *, older_than: int, removing: bool) -> Outcome:
     endpoint = target.iam_endpoint
     assert endpoint is not None  # noqa: S101 - the caller has looked
     rate = _AWS_RATE if endpoint.is_aws else 0.0
-    client = Client(endpoint, in_flight=IN_FLIGHT, max_rate=rate, timeout=_TIMEOUT)
     redactor = Redactor(target.secrets())
+    client = Client(endpoint, in_flight=IN_FLIGHT, max_rate=rate, timeout=_TIMEOUT, redactor=redactor)
     accounts = list(_accounts(target, client, redactor))
     try:
         found = await _find(accounts)

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from generators.answer import Answer
-    from targets.credentials import Credentials, Redactor
+    from targets.credentials import Credentials
     from targets.http import Client
+    from targets.redactor import Redactor
 
 MOST_PAGES = 200  # of one list; an account has 5,000 roles at most, a hundred to a page
 MOST_THINGS = 10_000  # of one list
@@ -190,18 +191,13 @@ class Iam:
 
     async def call(self, action: str, parameters: Sequence[tuple[str, str]] = ()) -> Exchange:
         """Send a request, unless the endpoint has stopped answering."""
-        # By placeholders: what an endpoint sent may look like one itself, and is not looked into a second time.
-        values = {f"value-{number}": value for number, (_, value) in enumerate(parameters)}
-        named = tuple((name, f"${{value-{number}}}") for number, (name, _) in enumerate(parameters))
-        request = Request(action, (("Action", action), ("Version", IAM_VERSION), *named))
+        request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters))
         signer = Signer(self._client.endpoint, "us-east-1", "iam")
-        prepared = prepare(request, signer, self._credentials, values, datetime.now(UTC))
+        prepared = prepare(request, signer, self._credentials, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._silent >= _MOST_SILENT:
                 return Exchange(prepared, None, "not sent: the endpoint answers no more")
             exchange = await self._client.send(prepared)
-        if exchange.answer is not None:
-            self._redactor.learn_from(exchange.answer)
         self._silent = 0 if exchange.answer is not None else self._silent + 1
         return exchange
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from generators.federated import OPENID_PROVIDER
-from targets.iam import create_role, document
+from targets.iam import create, document, removal, role_request
 from targets.identity.openid import OpenIdIssuer, Token
 from targets.identity.saml import SamlIssuer, name_qualifier
 from targets.supplied import SuppliedOpenId
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
     from generators.case import Fixture
     from targets.http import Exchange
+    from targets.iam import IamCall, Undo
     from targets.provision import Estate
     from targets.supplied import Supplied
-
-    IamCall = Callable[..., Awaitable[Exchange]]
-    Undo = list[Callable[[], Awaitable[Exchange]]]
 
 
 @dataclass
@@ -73,11 +71,15 @@ class Providers:
         document = await asyncio.to_thread(issuer.metadata)  # which makes the keys: a while
         self._saml_made += 1
         name = f"sts-conformance-{self.run}-{self._saml_made}"
-        made = await iam("CreateSAMLProvider", Name=name, SAMLMetadataDocument=document)
-        arn = made.text_at("CreateSAMLProviderResult/SAMLProviderArn")
+        arn, made = await create(
+            self.undo,
+            iam("CreateSAMLProvider", Name=name, SAMLMetadataDocument=document),
+            "CreateSAMLProviderResult/SAMLProviderArn",
+            lambda arn: removal(iam, "DeleteSAMLProvider", SAMLProviderArn=arn),
+            self.estate.arn(f"saml-provider/{name}"),
+        )
         if not arn:
             return "", f"needs a SAML identity provider: CreateSAMLProvider was answered {self.words(made)}"
-        self.undo.append(lambda: iam("DeleteSAMLProvider", SAMLProviderArn=arn))
         return arn, ""
 
     async def _openid(self, fixture: Fixture) -> str:
@@ -139,12 +141,16 @@ class Providers:
         thumbprint = given.issuer.thumbprint if given.served else given.thumbprint
         if thumbprint:
             parameters["ThumbprintList.member.1"] = thumbprint
-        made = await iam("CreateOpenIDConnectProvider", Url=given.issuer.url, **parameters)
-        arn = made.text_at("CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn")
+        arn, made = await create(
+            self.undo,
+            iam("CreateOpenIDConnectProvider", Url=given.issuer.url, **parameters),
+            "CreateOpenIDConnectProviderResult/OpenIDConnectProviderArn",
+            lambda arn: removal(iam, "DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn),
+            self.estate.arn(f"oidc-provider/{given.issuer.url.partition('://')[2]}"),
+        )
         if not arn:
             words = self.words(made)
             return "", f"needs an OpenID Connect provider: CreateOpenIDConnectProvider was answered {words}"
-        self.undo.append(lambda: iam("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn))
         return arn, ""
 
     async def _unheard(self, issuer: OpenIdIssuer, provider: str, audience: str) -> str:
@@ -178,8 +184,10 @@ class Providers:
                 "Action": "sts:AssumeRoleWithWebIdentity",
             }
         )
-        made = await create_role(iam, name, trust, seconds=3600)
-        role = made.text_at("CreateRoleResult/Role/Arn")
-        if role:
-            self.undo.append(lambda: iam("DeleteRole", RoleName=name))
+        role, _ = await create(
+            self.undo,
+            role_request(iam, name, trust, seconds=3600),
+            "CreateRoleResult/Role/Arn",
+            lambda _: removal(iam, "DeleteRole", RoleName=name),
+        )
         return role

@@ -22,16 +22,16 @@ from generators.plain import MANAGED_POLICIES, plain
 from generators.restrain import restrained
 from specs.contract import load
 from specs.model import Level
-from targets.credentials import Credentials, Redactor
+from targets.credentials import Credentials, handed_out
 from targets.federation import let_tokens_be_vended, take_fixtures
 from targets.fixtures import Fixtures
 from targets.http import Exchange
-from targets.iam import PATH, create_role, document, is_gone
+from targets.iam import PATH, create, document, is_gone, removal, role_request
 from targets.identity.openid import Algorithm, OpenIdIssuer
 from targets.identity.saml import SamlIssuer
 from targets.providers import Providers
 from targets.tagged import Tagged
-from targets.wire import Signer, prepare
+from targets.wire import Signer, filled, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from generators.answer import Answer
     from generators.case import Fixture, Recipe
     from targets.http import Client
-    from targets.providers import IamCall
+    from targets.iam import IamCall, Undo
+    from targets.redactor import Redactor
     from targets.target import Target
 
 IAM_VERSION = "2010-05-08"
-_IS_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root")
+_IS_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_IS_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root", re.ASCII)
 _IAM_AT_ONCE = 8  # calls under way
 _DEAD_AFTER = 8  # calls without an answer, one after another; what comes then is not sent
 _AWS_SETTLES_SECONDS = 60  # IAM is eventually consistent
@@ -87,6 +89,10 @@ class Estate:
         }
         return cls(callers=callers, has=set(data.pop("has")), issuers=issuers, **data)
 
+    def arn(self, resource: str, account: str = "first") -> str:
+        """Return the ARN that a resource of IAM has in an account of the run, 'first' or 'second'."""
+        return f"arn:aws:iam::{self.values['account' if account == 'first' else 'second-account']}:{resource}"
+
     def lacks(self, needs: frozenset[str]) -> str:
         """Say which of `needs` is not met, and why; '' if all are."""
         for need in sorted(needs):
@@ -112,8 +118,8 @@ class Provisioner:
         self._client = client
         self._iam = iam
         self._redactor = redactor
-        self._undo_parts: list[Callable[[], Awaitable[Exchange]]] = []
-        self._undo_wholes: list[Callable[[], Awaitable[Exchange]]] = []
+        self._undo_parts: Undo = []
+        self._undo_wholes: Undo = []
         self._run = secrets.token_hex(4)
         self._slots = asyncio.Semaphore(_IAM_AT_ONCE)
         self._unanswered = 0
@@ -167,12 +173,17 @@ class Provisioner:
         """Remove what was made, a user after what belongs to it; returns what could not be removed."""
         await self._fixtures_made.finish()
         self._unanswered = 0  # perhaps it answers again
-        undone: list[Exchange] = []
+        left: list[str] = []
         for steps in (self._undo_parts, self._undo_wholes):
-            undone += await asyncio.gather(*(step() for step in steps))
+            undone = await asyncio.gather(*(step() for step in steps))
+            left += [
+                f"{step.what}: {step.action} was answered {self._words(exchange)}"
+                for step, exchange in zip(steps, undone, strict=True)
+                if not (exchange.granted or is_gone(exchange))
+            ]
             steps.clear()
         self._providers.close()
-        return [self._words(exchange) for exchange in undone if not (exchange.granted or is_gone(exchange))]
+        return left
 
     async def _fixtures(self) -> None:
         """Have what only a reference hands out, and a clock that can be told to be ahead."""
@@ -204,9 +215,9 @@ class Provisioner:
                 f"{self._words(exchange)}; expected XML of the Query protocol"
             )
         self.estate.server = self._redactor.clean(answer.header("server") or "")
-        account = answer.text_at("GetCallerIdentityResult/Account") or ""
-        self.estate.values["account"] = account if re.fullmatch(r"\d{12}", account) else "123456789012"
-        arn = answer.text_at("GetCallerIdentityResult/Arn")
+        account = exchange.name_at("GetCallerIdentityResult/Account")
+        self.estate.values["account"] = account if _IS_ACCOUNT.fullmatch(account) else "123456789012"
+        arn = exchange.name_at("GetCallerIdentityResult/Arn")
         if arn and ":user/" in arn:
             self.estate.values["user-arn"] = arn
         if arn and _IS_ROOT.fullmatch(arn):
@@ -219,7 +230,7 @@ class Provisioner:
         keys = self._target.root
         self._miss("root", "needs the root user of the account: name its keys in a target file")
         if keys is not None:
-            who = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).text_at("GetCallerIdentityResult/Arn")
+            who = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).name_at("GetCallerIdentityResult/Arn")
             if _IS_ROOT.fullmatch(who):
                 self._take_root(keys)
             else:
@@ -238,8 +249,8 @@ class Provisioner:
                 self.estate.values["second-account"] = account
             return
         asked = await self._sts(plain(load(), "GetCallerIdentity"), keys)
-        account = asked.text_at("GetCallerIdentityResult/Account")
-        if re.fullmatch(r"\d{12}", account) and account != self.estate.values["account"]:
+        account = asked.name_at("GetCallerIdentityResult/Account")
+        if _IS_ACCOUNT.fullmatch(account) and account != self.estate.values["account"]:
             self.estate.values["second-account"] = account
             self.estate.has.add("second-account")
         else:
@@ -310,35 +321,40 @@ class Provisioner:
 
     async def _name_user(self, keys: Credentials) -> None:
         """Learn the ARN of the user whose keys are given; the caller's own would be another's."""
-        arn = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).text_at("GetCallerIdentityResult/Arn")
+        arn = (await self._sts(plain(load(), "GetCallerIdentity"), keys)).name_at("GetCallerIdentityResult/Arn")
         self.estate.values.pop("user-arn", None)
         if ":user/" in arn:
             self.estate.values["user-arn"] = arn
 
     async def _make_user(self) -> None:
         name = f"sts-conformance-{self._run}"
-        made = await self._iam_call("CreateUser", UserName=name)
+        arn, made = await create(
+            self._undo_wholes,
+            self._iam_call("CreateUser", UserName=name),
+            "CreateUserResult/User/Arn",
+            lambda _: removal(self._iam_call, "DeleteUser", UserName=name),
+        )
         if not made.granted:
             self._miss("user", f"needs an IAM user: CreateUser was answered {self._words(made)}")
             return
-        self._undo_wholes.append(lambda: self._iam_call("DeleteUser", UserName=name))
-        arn = made.text_at("CreateUserResult/User/Arn")
         document = _policy("Allow", "sts:*")
         allowed, key = await asyncio.gather(
             self._iam_call("PutUserPolicy", UserName=name, PolicyName="sts", PolicyDocument=document),
             self._iam_call("CreateAccessKey", UserName=name),
         )
         if allowed.granted:
-            self._undo_parts.append(lambda: self._iam_call("DeleteUserPolicy", UserName=name, PolicyName="sts"))
-        key_id, secret = (
-            key.text_at(f"CreateAccessKeyResult/AccessKey/{part}") for part in ("AccessKeyId", "SecretAccessKey")
-        )
-        if not key_id or not secret:
+            self._undo_parts.append(
+                removal(self._iam_call, "DeleteUserPolicy", UserName=name, PolicyName="sts")
+            )
+        keys = handed_out(key.answer)
+        if keys is None:
             self._miss("user", f"needs an IAM user with keys: CreateAccessKey was answered {self._words(key)}")
             return
-        self._undo_parts.append(lambda: self._iam_call("DeleteAccessKey", UserName=name, AccessKeyId=key_id))
-        self._redactor.add(secret)
-        self._take_user(Credentials(key_id, secret))
+        self._undo_parts.append(
+            removal(self._iam_call, "DeleteAccessKey", UserName=name, AccessKeyId=keys.access_key_id)
+        )
+        self._redactor.add_session(keys)
+        self._take_user(keys)
         if arn:
             self.estate.values["user-arn"] = arn
         await self._settled(self._works_as_user)
@@ -374,12 +390,15 @@ class Provisioner:
             }
         )
         name = f"sts-conformance-{self._run}"
-        made = await create_role(self._iam_call, name, trust)
-        arn = made.text_at("CreateRoleResult/Role/Arn")
+        arn, made = await create(
+            self._undo_parts,
+            role_request(self._iam_call, name, trust),
+            "CreateRoleResult/Role/Arn",
+            lambda _: removal(self._iam_call, "DeleteRole", RoleName=name),
+        )
         if not arn:
             self._miss("role", f"needs a role: CreateRole was answered {self._words(made)}")
             return
-        self._undo_parts.append(lambda: self._iam_call("DeleteRole", RoleName=name))
         values["role-arn"] = arn
         self.estate.has |= {"role", "role-12-hours", "role-with-path"}
         await self._settled(self._role_works)
@@ -396,25 +415,23 @@ class Provisioner:
                 self._miss("managed-policies", "needs managed policies: give policy-arns in a target file")
                 return
             made = await asyncio.gather(*(self._make_policy(n) for n in range(1, len(arns) + 1)))
-            arns = [exchange.text_at("CreatePolicyResult/Policy/Arn") for exchange in made]
-            if not all(arns):
-                refused = next(e for e, arn in zip(made, arns, strict=True) if not arn)
+            arns = [arn for arn, _ in made]
+            refused = next((exchange for arn, exchange in made if not arn), None)
+            if refused is not None:
                 why = self._words(refused)
                 self._miss("managed-policies", f"needs managed policies: CreatePolicy was answered {why}")
                 return
         self.estate.values |= {f"policy-arn-{n}": arn for n, arn in enumerate(arns, 1)}
 
-    async def _make_policy(self, number: int) -> Exchange:
-        made = await self._iam_call(
-            "CreatePolicy",
-            PolicyName=f"sts-conformance-{self._run}-{number}",
-            Path=PATH,
-            PolicyDocument=_policy("Deny", "*"),
+    async def _make_policy(self, number: int) -> tuple[str, Exchange]:
+        name = f"sts-conformance-{self._run}-{number}"
+        return await create(
+            self._undo_parts,
+            self._iam_call("CreatePolicy", PolicyName=name, Path=PATH, PolicyDocument=_policy("Deny", "*")),
+            "CreatePolicyResult/Policy/Arn",
+            lambda arn: removal(self._iam_call, "DeletePolicy", PolicyArn=arn),
+            self.estate.arn(f"policy{PATH}{name}"),
         )
-        arn = made.text_at("CreatePolicyResult/Policy/Arn")
-        if arn:
-            self._undo_parts.append(lambda: self._iam_call("DeletePolicy", PolicyArn=arn))
-        return made
 
     async def _settled(self, works: Callable[[], Awaitable[bool]]) -> None:
         if not self._target.endpoint.is_aws:
@@ -431,12 +448,12 @@ class Provisioner:
     async def _sessions(self) -> None:
         """Mint one session of each kind, for the cases that call with one."""
         await asyncio.gather(
-            self._mint("session", "AssumeRole", "AssumeRoleResult"),
-            self._mint("federated-user", "GetFederationToken", "GetFederationTokenResult"),
-            self._mint("session-token-user", "GetSessionToken", "GetSessionTokenResult"),
+            self._mint("session", "AssumeRole"),
+            self._mint("federated-user", "GetFederationToken"),
+            self._mint("session-token-user", "GetSessionToken"),
         )
 
-    async def _mint(self, need: str, operation: str, result: str) -> None:
+    async def _mint(self, need: str, operation: str) -> None:
         estate = self.estate
         if operation == "AssumeRole" and "role" not in estate.has:
             self._miss(need, estate.missing.get("role", "needs a role"))
@@ -445,21 +462,17 @@ class Provisioner:
         if self._target.endpoint.is_aws:
             request = _restrained(request)
         exchange = await self._sts(request, self._caller())
-        parts = [
-            exchange.text_at(f"{result}/Credentials/{part}")
-            for part in ("AccessKeyId", "SecretAccessKey", "SessionToken")
-        ]
-        if not all(parts):
+        session = handed_out(exchange.answer)
+        if session is None or not session.session_token:
             self._miss(need, f"needs a session: {operation} was answered {self._words(exchange)}")
             return
-        key_id, secret, token = parts
-        self._redactor.add(secret)
-        self._redactor.add(token)
-        estate.callers[need] = Credentials(key_id, secret, token)
+        self._redactor.add_session(session)
+        estate.callers[need] = session
         estate.has.add(need)
         if need == "session":
-            estate.values["session-arn"] = exchange.text_at(f"{result}/AssumedRoleUser/Arn")
-            estate.values["session-access-key-id"] = key_id
+            estate.values["session-access-key-id"] = session.access_key_id
+            if arn := exchange.name_at("AssumeRoleResult/AssumedRoleUser/Arn"):
+                estate.values["session-arn"] = arn
 
     def _bad_callers(self) -> None:
         callers, user = self.estate.callers, self._caller()
@@ -491,10 +504,7 @@ class Provisioner:
     ) -> Exchange:
         values = (spare or {}) | self.estate.values
         signer = Signer(self._target.endpoint, self._target.region)
-        exchange = await self._client.send(prepare(request, signer, caller, values, datetime.now(UTC)))
-        if exchange.answer is not None:
-            self._redactor.learn_from(exchange.answer)
-        return exchange
+        return await self._client.send(prepare(filled(request, values), signer, caller, datetime.now(UTC)))
 
     async def _try_token(self, role: str, token: str) -> Exchange:
         self._redactor.add(token)
@@ -504,14 +514,12 @@ class Provisioner:
     async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
-        prepared = prepare(request, Signer(self._iam.endpoint, "us-east-1", "iam"), caller, {}, datetime.now(UTC))
+        prepared = prepare(request, Signer(self._iam.endpoint, "us-east-1", "iam"), caller, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._unanswered >= _DEAD_AFTER:
                 return Exchange(prepared, None, "not sent: IAM answers no more")
             exchange = await self._iam.send(prepared)
         self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1
-        if exchange.answer is not None:
-            self._redactor.learn_from(exchange.answer)
         return exchange
 
 

@@ -1,6 +1,7 @@
 """The boto3 client as a second way to send: shows that a real client can read the answers.
 
-Validation, retries, proxies and every setting of the user's environment are off.
+boto3 makes, signs and reads; what it made is sent by our own client, so that all limits hold here as well: of size,
+of time, of requests a second, and Ctrl-C. Validation, retries and every setting of the user's environment are off.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ import asyncio
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from generators.answer import Answer
 from generators.expectation import fill
 from specs.contract import load
-from targets.http import MAX_BODY, Exchange
+from targets.http import Exchange
 from targets.wire import Prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from generators.answer import Answer
     from generators.case import Case
     from targets.credentials import Credentials
     from targets.http import Client
@@ -34,67 +39,93 @@ _METHODS = {
     "GetFederationToken": "get_federation_token",
     "GetSessionToken": "get_session_token",
 }
+# botocore takes it from the environment, and our client writes it itself.
+_NOT_SENT = frozenset({"x-amzn-trace-id", "content-length"})
+_DOCTYPE = b"<!DOCTYPE"
 
 
 class SdkClients:
     """One boto3 client a caller, made when first needed."""
 
-    def __init__(self, target: Target, estate: Estate, timeout: float) -> None:
+    def __init__(self, target: Target, estate: Estate, wire: Client) -> None:
         self._target = target
         self._estate = estate
-        self._timeout = timeout
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
         self._clients: dict[str, Any] = {}
         self._session: Any = None
         self._one_at_a_time = asyncio.Lock()  # making clients; using them is free for all
-        self._recorders = threading.local()  # botocore's events fire in the thread of the call
+        self._calls = threading.local()  # botocore's events fire in the thread of the call
+        self._under_way: set[Future[Exchange]] = set()
+        self._stopped = False
 
-    async def call(self, case: Case, wire: Client) -> Exchange:
+    async def call(self, case: Case) -> Exchange:
         """Send a case through boto3; an answer that boto3 cannot read is the exchange's `problem`.
 
-        What boto3 presigns, `wire` sends: a presigned URL is made to be sent by others.
+        What boto3 presigns is sent as any other request: a presigned URL is made to be sent by others.
         """
         async with self._one_at_a_time:
             client = await asyncio.to_thread(self._client, case.request.signing.caller)
         if case.request.signing.by != "query":
             return await asyncio.to_thread(self._request, client, case)
-        return await wire.send(await asyncio.to_thread(_presigned, client, case))
+        return await self._wire.send(await asyncio.to_thread(_presigned, client, case))
+
+    def stop(self) -> None:
+        """Let the threads end that wait for an answer."""
+        self._stopped = True
+        for future in tuple(self._under_way):
+            future.cancel()
 
     def _client(self, caller: str) -> Any:
         if caller not in self._clients:
             if self._session is None:
                 self._session = _make_session()
-            keys = self._estate.callers[caller]
-            client = self._clients[caller] = _make_client(self._session, self._target, keys, self._timeout)
-            client.meta.events.register("before-send.sts", self._sends)
-            client.meta.events.register("before-parse.sts", self._received)
+            client = self._clients[caller] = _make_client(self._session, self._target, self._estate.callers[caller])
+            client.meta.events.register("before-send.sts", self._send)
         return self._clients[caller]
 
-    def _sends(self, request: Any, **_event: object) -> None:
-        self._recorders.now.request = request
+    def _send(self, request: Any, **_event: object) -> Any:
+        """Send in botocore's place, from the thread of a call: what a handler of this event returns is the answer."""
+        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - with the client
 
-    def _received(self, response_dict: dict[str, Any], **_event: object) -> None:
-        self._recorders.now.keep(response_dict)
+        call: _Call = self._calls.now
+        call.exchange = Exchange(_as_prepared(request), None, "not sent: the run was ended")
+        if self._stopped:
+            raise _Unreadable
+        future = asyncio.run_coroutine_threadsafe(self._wire.send(call.exchange.sent), self._loop)
+        self._under_way.add(future)
+        try:
+            call.exchange = future.result()
+        finally:
+            self._under_way.discard(future)
+        answer = call.exchange.answer
+        if answer is None:
+            raise _Unreadable
+        if _DOCTYPE in answer.body:
+            # botocore's parser expands entities.
+            problem = "boto3 is not given the answer: it declares a document type"
+            call.exchange = replace(call.exchange, problem=problem)
+            raise _Unreadable
+        return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
 
     def _request(self, client: Any, case: Case) -> Exchange:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - with the client
         from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
-        recorder = self._recorders.now = _Recorder()
-        made_at, begun = datetime.now(UTC), time.perf_counter()
-        problem = ""
+        call = self._calls.now = _Call()
+        begun, problem = time.perf_counter(), ""
         try:
             parsed = getattr(client, _METHODS[case.request.operation])(**self._arguments(case))
             problem = _missing(case.request.operation, parsed)
+        except _Unreadable:
+            return call.exchange
         except ClientError as error:
-            problem = _client_error(error, recorder.answer)
-        except BotoCoreError as error:
-            if recorder.answer is None:
-                return Exchange(recorder.sent(made_at), None, f"boto3: {' '.join(str(error).split())}")
-            problem = _unreadable(error)
-        except (ResponseParserError, *_CRASHES) as error:
-            problem = _unreadable(error)
-        failure = problem if recorder.answer is None else ""
-        return Exchange(recorder.sent(made_at), recorder.answer, failure, time.perf_counter() - begun, problem)
+            problem = _client_error(error, call.exchange.answer)
+        except (BotoCoreError, ResponseParserError, *_CRASHES) as error:
+            if call.exchange.answer is None:
+                return replace(call.exchange, failure=f"boto3 sends nothing: {type(error).__name__}")
+            problem = f"boto3 cannot read the answer: {type(error).__name__}"
+        return replace(call.exchange, seconds=time.perf_counter() - begun, problem=problem)
 
     def _arguments(self, case: Case) -> dict[str, Any]:
         values = self._estate.values
@@ -104,29 +135,40 @@ class SdkClients:
                 _put(found, name.split("."), int(value) if name in _INTEGERS else fill(value, values))
         return found
 
+
 # What botocore's parser raises on answers of another shape than the model's, and on dates far away.
 _CRASHES = (LookupError, TypeError, ArithmeticError, ValueError, AttributeError, RuntimeError)
 
 
-class _Recorder:
-    """Keeps what botocore sends and receives in one call."""
+class _Unreadable(Exception):  # noqa: N818 - a turn of events
+    """There is no answer that botocore could read; the call's exchange says why."""
+
+
+class _Call:
+    """What came of one call so far."""
 
     def __init__(self) -> None:
-        self.request: Any = None
-        self.answer: Answer | None = None
+        self.exchange = Exchange(Prepared("POST", "/", (), b"", datetime.now(UTC)), None)
 
-    def keep(self, response: dict[str, Any]) -> None:
-        """Take botocore's record of an answer."""
-        headers = tuple((str(k).lower(), str(v)) for k, v in response["headers"].items())
-        self.answer = Answer(response["status_code"], headers, response["body"][:MAX_BODY])
 
-    def sent(self, made_at: datetime) -> Prepared:
-        if self.request is None:
-            return Prepared("POST", "/", (), b"", made_at)
-        headers = tuple((str(k), _text(v)) for k, v in self.request.headers.items())
-        body = self.request.body
-        raw = body if isinstance(body, bytes) else str(body or "").encode()
-        return Prepared("POST", urlsplit(self.request.url).path or "/", headers, raw, made_at)
+class _Body:
+    """A body as botocore reads it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield all of it."""
+        yield self._body
+
+
+def _as_prepared(request: Any) -> Prepared:
+    """Return a request that botocore has made and signed."""
+    url, body = urlsplit(request.url), request.body
+    raw = body if isinstance(body, bytes) else str(body or "").encode()
+    headers = [(str(name), _text(value)) for name, value in request.headers.items() if name.lower() not in _NOT_SENT]
+    headers += [("Host", url.netloc), ("Content-Length", str(len(raw)))]
+    return Prepared(request.method, url.path or "/", tuple(headers), raw, datetime.now(UTC))
 
 
 def _put(into: dict[str, Any], path: list[str], value: object) -> None:
@@ -148,11 +190,6 @@ def _put(into: dict[str, Any], path: list[str], value: object) -> None:
 
 def _text(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def _unreadable(error: Exception) -> str:
-    """Say that boto3 gave up; what it quotes of the body is spelled in ways in which no secret is recognised."""
-    return f"boto3 cannot read the answer: {type(error).__name__}"
 
 
 def _presigned(client: Any, case: Case) -> Prepared:
@@ -184,33 +221,35 @@ def _client_error(error: Any, answer: Answer | None) -> str:
 
 
 def _make_session() -> Any:
-    """Make a session that reads nothing of the user's."""
+    """Make a session that reads nothing of the user's: no variable, no file, no models of their own."""
     import boto3  # noqa: PLC0415 - a quarter of a second, for a few cases
+    from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES as VARIABLES  # noqa: PLC0415
+    from botocore.loaders import Loader  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415
 
-    nothing = (None, None, None, None)
+    defaults = {name: (None, None, default, cast) for name, (_, _, default, cast) in VARIABLES.items()}
     session = Session(
-        session_vars={
-            "profile": nothing,
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-            "ca_bundle": nothing,
-            "ignore_configured_endpoint_urls": (None, None, True, None),
-        }
+        session_vars=defaults
+        | dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+        | {"ignore_configured_endpoint_urls": (None, None, True, None)}
     )
+    built_in = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    session.register_component("data_loader", built_in)
     return boto3.Session(botocore_session=session)
 
 
-def _make_client(session: Any, target: Target, keys: Credentials, timeout: float) -> Any:
-    from botocore.config import Config  # noqa: PLC0415 - with boto3
+def _make_client(session: Any, target: Target, keys: Credentials) -> Any:
+    import boto3  # noqa: PLC0415
+    import botocore  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
 
     config = Config(
         parameter_validation=False,
         retries={"total_max_attempts": 1},
         proxies={},
-        connect_timeout=timeout,
-        read_timeout=timeout,
         signature_version="v4",
+        # botocore would add what the environment says of where it runs.
+        user_agent=f"Boto3/{boto3.__version__} md/Botocore#{botocore.__version__}",
     )
     return session.client(
         "sts",
@@ -220,7 +259,4 @@ def _make_client(session: Any, target: Target, keys: Credentials, timeout: float
         aws_secret_access_key=keys.secret_access_key,
         aws_session_token=keys.session_token,
         config=config,
-        verify=os.environ.get("SSL_CERT_FILE"),  # as Python's own TLS has it
     )
-
-

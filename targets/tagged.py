@@ -8,7 +8,7 @@ from targets.iam import tag_parameters
 
 if TYPE_CHECKING:
     from targets.http import Exchange
-    from targets.providers import IamCall
+    from targets.iam import IamCall
 
 # Roles and users pass it on to their sessions as a principal tag. No condition of a scenario names it, and it takes
 # none of the fifty session tags.

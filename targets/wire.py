@@ -5,9 +5,11 @@ What is wrong with a signature on purpose is wrong only in that: everything else
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]", re.ASCII)  # a tab is fine in a header
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+class Unsendable(ValueError):  # noqa: N818 - what the request is
+    """A request with a control character where HTTP has no room for one; the text does not show it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
     """A request as bytes-to-be: what is sent, and when it claims to have been made."""
 
@@ -39,9 +46,21 @@ class Prepared:
     body: bytes
     made_at: datetime  # UTC, by the real clock
 
+    def __repr__(self) -> str:
+        # Headers, query and body carry tokens and signatures.
+        return f"<{self.method} {self.target.partition('?')[0]}, {len(self.body)} bytes>"
+
+    @property
+    def text(self) -> str:
+        """All of the request that an answer may repeat: as it is sent, and with its escapes undone."""
+        sent = "\n".join((self.target, *(value for _, value in self.headers), self.body.decode("latin-1")))
+        return f"{sent}\n{unquote_plus(sent)}" if "%" in sent else sent
+
     def to_bytes(self) -> bytes:
-        """Return the request in HTTP/1.1."""
+        """Return the request in HTTP/1.1. Raises Unsendable for what would break out of its line."""
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{name}: {value}" for name, value in self.headers)]
+        if any(_CONTROL.search(line) for line in lines):
+            raise Unsendable("not sent: a control character in its request line or headers")
         return "\r\n".join((*lines, "", "")).encode("latin-1", errors="replace") + self.body
 
 
@@ -66,15 +85,18 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore is untyped
         return headers
 
 
-def prepare(
-    request: Request,
-    signer: Signer,
-    credentials: Credentials | None,
-    values: Mapping[str, str],
-    now: datetime,
-) -> Prepared:
-    """Encode and sign `request`; `credentials` None leaves it unsigned. Raises KeyError for unknown values."""
-    pairs = [(name, None if value is None else fill(value, values)) for name, value in request.parameters]
+def filled(request: Request, values: Mapping[str, str]) -> Request:
+    """Put the run's values for the placeholders of a case's request; raises KeyError for unknown ones.
+
+    What comes of it is sent as it is: a value that looks like a placeholder itself is none.
+    """
+    parameters = tuple((name, None if value is None else fill(value, values)) for name, value in request.parameters)
+    return replace(request, parameters=parameters)
+
+
+def prepare(request: Request, signer: Signer, credentials: Credentials | None, now: datetime) -> Prepared:
+    """Encode and sign `request` as it is (see `filled`); `credentials` None leaves it unsigned."""
+    pairs = list(request.parameters)
     path = signer.endpoint.path + request.path
     query, body = "", b""
     if request.send == "query":

@@ -21,7 +21,7 @@ from generators.sessions import TOLD_BY, Machine, Move, Program, fixtures
 from specs.contract import load
 from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
-from targets.wire import Prepared, Signer, prepare
+from targets.wire import Prepared, Signer, filled, prepare
 
 if TYPE_CHECKING:
     from generators.robustness import Change
@@ -233,7 +233,7 @@ def test_what_the_answer_may_be_follows_from_the_request(made: tuple[Change, ...
 def sent(request: Request) -> Prepared:
     values = {"role-arn": "arn:aws:iam::111122223333:role/x", "account": "111122223333"}
     signer = Signer(parse_endpoint("http://127.0.0.1"), "us-east-1")
-    return prepare(request, signer, Credentials("AKIA", "secret"), values, datetime.now(UTC))
+    return prepare(filled(request, values), signer, Credentials("AKIA", "secret"), datetime.now(UTC))
 
 
 def test_bytes_are_sent_as_they_are() -> None:

@@ -28,13 +28,6 @@ def policy(*statements: Mapping[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-class _AsTheyAre(dict[str, str]):
-    """Values of a run that leave whatever looks like a placeholder in its place."""
-
-    def __missing__(self, name: str) -> str:
-        return f"${{{name}}}"
-
-
 @dataclass
 class Sts:
     """A reference, and how to ask it."""
@@ -48,7 +41,7 @@ class Sts:
         if ahead is not None:
             request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(ahead))))
         signer = Signer(ENDPOINT, "us-east-1", service)
-        sent = prepare(request, signer, keys, _AsTheyAre(), self.service.clock.now() + timedelta(seconds=ahead or 0))
+        sent = prepare(request, signer, keys, self.service.clock.now() + timedelta(seconds=ahead or 0))
         headers = tuple((name.lower(), value) for name, value in sent.headers)
         answer = self.service.answer(HttpRequest(sent.method, sent.target, headers, sent.body))
         return Answer(answer.status, tuple((n.lower(), v) for n, v in answer.headers), answer.body)

@@ -13,10 +13,11 @@ import pytest
 from generators.answer import Answer
 from specs.contract import load
 from suites.edges import Bound, Edges, Kind, Line, Look, Span, bounds, chosen, follow, look_at, strides
-from targets.credentials import Credentials, Redactor
+from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
 from targets.http import Exchange
 from targets.provision import Estate
+from targets.redactor import Redactor
 from targets.target import Target
 from tests.reports.synthetic import make_case
 from tests.servers import Manner, Ran, Received, Refusal, Run, Stub, error, http, run, undone

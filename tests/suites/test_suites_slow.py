@@ -12,9 +12,10 @@ from generators import everything
 from generators.scenarios import THEME
 from suites import runner
 from suites.baseline import Baseline
-from targets.credentials import Credentials, Redactor
+from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
 from targets.provision import Estate
+from targets.redactor import Redactor
 from targets.target import Target
 from tests.servers import Stub, run
 

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators.answer import Answer
-from targets.credentials import REDACTED, Credentials, Redactor
+from targets.credentials import Credentials
+from targets.redactor import REDACTED, Redactor
 from tests.servers import mint
 
 if TYPE_CHECKING:

@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from generators.answer import Answer
 from generators.case import Fixture, Recipe
 from targets.by_hand import record, wanted
-from targets.credentials import REDACTED, Redactor
 from targets.embedded import EmbeddedServer, free_port, start_reference
 from targets.fixtures import Fixtures
 from targets.http import Client, Exchange
@@ -26,6 +25,7 @@ from targets.identity.openid import OpenIdIssuer, Token, private_key
 from targets.identity.saml import SamlIssuer
 from targets.providers import Providers
 from targets.provision import Estate, Provisioner
+from targets.redactor import REDACTED, Redactor
 from targets.supplied import Supplied, SuppliedFixture, SuppliedOpenId
 from targets.tagged import TAG, Tagged
 from targets.target import resolve

@@ -14,12 +14,13 @@ from lxml import etree
 
 from generators.answer import Answer
 from generators.case import Recipe
-from targets.credentials import REDACTED, Credentials, Redactor
+from targets.credentials import Credentials
 from targets.fresh import Fresh
 from targets.identity import totp
 from targets.identity.openid import OpenIdIssuer
 from targets.identity.saml import SamlIssuer
 from targets.provision import Estate
+from targets.redactor import REDACTED, Redactor
 
 SEED = totp.new_seed()
 ROLE, PROVIDER = "arn:aws:iam::111122223333:role/r", "arn:aws:iam::111122223333:saml-provider/p"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from targets.credentials import Redactor
 from targets.endpoint import parse_endpoint
 from targets.http import Client
 from targets.provision import Provisioner
+from targets.redactor import Redactor
 from targets.target import TEST_CREDENTIALS, Target
 from tests.servers import Manner, Received, Stub, http
 

@@ -16,7 +16,7 @@ from generators.case import Request, plain_request
 from specs.model import Signing
 from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
-from targets.wire import Prepared, Signer, prepare
+from targets.wire import Prepared, Signer, filled, prepare
 
 NOW = datetime(2026, 11, 22, 7, 30, 5, tzinfo=UTC)
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -161,7 +161,7 @@ def request(*members: tuple[str, str | None], **changes: object) -> Request:
 
 
 def sent(given: Request, keys: Credentials | None = KEYS, values: dict[str, str] | None = None) -> Prepared:
-    return prepare(given, SIGNER, keys, values or {}, NOW)
+    return prepare(filled(given, values or {}), SIGNER, keys, NOW)
 
 
 PLAIN = request(("RoleSessionName", "a b+c/d=é&~"), ("Policy", '{"x": "y"}'))
@@ -246,7 +246,7 @@ def test_a_lone_surrogate_is_sent_as_its_three_bytes() -> None:
 
 def test_the_path_of_the_endpoint_goes_in_front() -> None:
     signer = replace(SIGNER, endpoint=parse_endpoint("https://sts.example.com/base/"))
-    prepared = prepare(PLAIN, signer, KEYS, {}, NOW)
+    prepared = prepare(PLAIN, signer, KEYS, NOW)
     assert prepared.target == "/base/"
     assert dict(prepared.headers)["Host"] == "sts.example.com"
     assert faults(prepared.to_bytes()) == set()
