@@ -402,7 +402,7 @@ def unmarked(request: Request) -> Request:
 def transitive(draw: st.DrawFn, request: Request) -> Request:
     """Mark some tags transitive."""
     given = dict(request.parameters)
-    keys = [value for name, value in given.items() if re.fullmatch(r"Tags\.member\.\d+\.Key", name) and value]
+    keys = [value for name, value in given.items() if re.fullmatch(r"Tags\.member\.[0-9]+\.Key", name) and value]
     chosen = draw(st.lists(st.sampled_from(keys), unique=True)) if keys else []
     marks = ((f"TransitiveTagKeys.member.{n}", key) for n, key in enumerate(chosen, 1))
     return replace(request, parameters=(*request.parameters, *marks))

@@ -6,12 +6,14 @@ cannot be encoded at all. Here each of them becomes its escape (``\x1b``, ``\u20
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
 _PLAIN_CATEGORIES = frozenset("LMNPS")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks with no ink
 _SUSPECT = re.compile(r"[^\x20-\x7e]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")  # JSON has escaped the controls below
 _SUSPECT_IN_LINES = re.compile(r"[^\x20-\x7e\n\t]")
 _VARIATION_SELECTORS = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
@@ -28,6 +30,16 @@ def visible(text: str, *, lines: bool = False, marks: tuple[str, str] = ("", "")
         return char if _has_ink(char) else before + char.encode("unicode_escape").decode() + after
 
     return (_SUSPECT_IN_LINES if lines else _SUSPECT).sub(escape, text)
+
+
+def visible_json(text: str) -> str:
+    r"""Return a JSON text that means the same, and in which no character is left that does not show as itself."""
+
+    def escape(match: re.Match[str]) -> str:
+        char = match.group()
+        return char if _has_ink(char) else json.dumps(char)[1:-1]
+
+    return _BEYOND_ASCII.sub(escape, text)
 
 
 def clip(text: str, limit: int) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from reports.model import FORMAT, CaseResult, Edge, GoneDeviation, KillRow, Record, Results, Rule, Run
-from reports.text import visible
+from reports.text import visible, visible_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,10 +106,11 @@ def _replace(path: Path, data: bytes) -> None:
 def to_json(record: Record) -> str:
     r"""Dump a record as JSON; a lone surrogate, which no UTF-8 can hold, becomes the text ``\ud800``."""
     try:
-        return record.model_dump_json()
+        text = record.model_dump_json()
     except PydanticSerializationError:
         text = json.dumps(record.model_dump(), ensure_ascii=False, separators=(",", ":"))
-        return _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+        text = _SURROGATE.sub(lambda match: f"\\\\u{ord(match.group()):04x}", text)
+    return visible_json(text)
 
 
 def read_results(path: str | PathLike[str]) -> Results:

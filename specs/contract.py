@@ -391,7 +391,7 @@ def place_of(root: Path, needle: str, *, file: str = "*.yaml", last: bool = Fals
         f"{path}:{number}"
         for path in sorted(root.rglob(file))
         for number, line in enumerate(loader.read_text(path).splitlines(), 1)
-        if re.search(re.escape(needle) + r"(?![\w.-])", line)
+        if re.search(re.escape(needle) + r"(?![\w.-])", line, re.ASCII)
     ]
     return found[-1 if last else 0] if found else str(root)
 

@@ -182,7 +182,7 @@ def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], na
 def _expected(message: str) -> str:
     """Turn pydantic's 'Input should be a valid integer' and its like into what was expected."""
     for pattern, words in _WORDS:
-        message = re.sub(pattern, words, message)
+        message = re.sub(pattern, words, message, flags=re.ASCII)
     return message
 
 

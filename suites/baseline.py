@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import Field, model_validator
 
+from reports.text import visible
 from specs.loader import SpecError, load
 from specs.model import Doc, Text
 
@@ -95,7 +96,7 @@ def read_baseline(path: Path, cases: Mapping[str, object], rules: Mapping[str, o
 
 def _line_of(path: Path, name: str, *, last: bool = False) -> int:
     """Return the first (or last) line on which `name` stands by itself."""
-    alone = re.compile(rf"(?<![\w./-]){re.escape(name)}(?![\w./-])")
+    alone = re.compile(rf"(?<![\w./-]){re.escape(name)}(?![\w./-])", re.ASCII)
     lines = path.read_text(encoding="utf-8").splitlines()
     found = [number for number, line in enumerate(lines, 1) if alone.search(line)] or [1]
     return found[-1 if last else 0]
@@ -114,7 +115,7 @@ def update_baseline(baseline: Baseline, path: Path, target: str, results: Iterab
     for result in results:
         rule = result.id.partition("/")[0]
         if result.verdict == "deviates" and result.level != "exact" and rule not in by_rule:
-            by_case.setdefault(result.id, f"answers {_terse(result.received)}")
+            by_case.setdefault(result.id, f"answers {visible(_terse(result.received))}")
     _write(path, baseline.target or target, by_rule, by_case)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 if TYPE_CHECKING:
+    from suites.scrub import Scrubber
     from suites.session import Session
 
 Outcome = Literal["passed", "failed", "skipped"]
@@ -36,7 +37,7 @@ def run(item: pytest.Item, session: Session) -> None:
 def _call(item: Any, session: Session) -> pytest.TestReport:
     begun = time.time()
     case = item.callspec.params["case"]
-    outcome, longrepr, xfail = _outcome(item, lambda: item.obj(case=case, sts=session))
+    outcome, longrepr, xfail = _outcome(item, lambda: item.obj(case=case, sts=session), session.scrubber)
     report = _report(item, outcome, longrepr, "call", begun)
     if xfail is not None:
         report.wasxfail = xfail
@@ -44,7 +45,7 @@ def _call(item: Any, session: Session) -> pytest.TestReport:
     return report
 
 
-def _outcome(item: pytest.Item, function: Any) -> tuple[Outcome, Any, str | None]:
+def _outcome(item: pytest.Item, function: Any, scrubber: Scrubber) -> tuple[Outcome, Any, str | None]:
     """Return the outcome, what pytest is to show of it, and the reason if it was expected to fail."""
     path, line, _ = item.location
     place = (path, (line or 0) + 1)
@@ -58,7 +59,7 @@ def _outcome(item: pytest.Item, function: Any) -> tuple[Outcome, Any, str | None
     except pytest.fail.Exception as failed:
         return "failed", str(failed.msg), None
     except Exception:  # noqa: BLE001 - a fault of ours fails the item, with its traceback
-        return "failed", str(pytest.ExceptionInfo.from_current().getrepr(style="short")), None
+        return "failed", scrubber.text(str(pytest.ExceptionInfo.from_current().getrepr(style="short"))), None
     return "passed", None, None
 
 

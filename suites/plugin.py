@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reports.model import CaseResult
+from reports.text import visible
 from specs.loader import SpecError
 from suites.items import run, wants_full_protocol
 from suites.loops import catch_interrupts
@@ -17,6 +18,7 @@ from suites.options import OptionError, Options, add_options, read_options
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from suites.scrub import Scrubber
     from suites.session import Report, Session
 
 SUITES = Path(__file__).parent
@@ -25,6 +27,7 @@ _session: pytest.StashKey[Session] = pytest.StashKey()
 _options = pytest.StashKey[Options]()
 _report: pytest.StashKey[Report] = pytest.StashKey()
 _notes = pytest.StashKey[list[str]]()
+_scrubber: pytest.StashKey[Scrubber] = pytest.StashKey()  # to the very end: what fails in the end is shown as well
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,7 +81,7 @@ def _open(config: pytest.Config) -> None:
     except TargetError as error:
         raise pytest.UsageError(f"--target: {error}") from None
     _heed_allure(config, session)
-    config.stash[_session] = session
+    _take(config, session)
     config.add_cleanup(catch_interrupts())
     config.pluginmanager.register(_Collector(config), "sts-collector")
     config.add_cleanup(lambda: _close(config))
@@ -94,18 +97,26 @@ def _open_worker(config: Any) -> None:
 
     text = config.workerinput.get("sts")
     if text is not None:
-        session = config.stash[_session] = worker_session(text)
+        session = worker_session(text)
+        _take(config, session)
         _heed_allure(config, session)
         config.add_cleanup(lambda: _close(config))
+
+
+def _take(config: pytest.Config, session: Session) -> None:
+    """Have hooks know the session, and nothing of it shown that is not clean."""
+    config.stash[_session] = session
+    config.stash[_scrubber] = session.scrubber
+    config.add_cleanup(session.scrubber.clean_logs())
+    config.pluginmanager.register(_FaultCleaner(session.scrubber), "sts-fault-cleaner")
 
 
 def _close(config: pytest.Config) -> None:
     session = config.stash.get(_session, None)
     if session is not None:
         del config.stash[_session]
-        config.stash.setdefault(_notes, []).extend(
-            f"could not be removed from the target: {left}" for left in session.close()
-        )
+        left = session.close()
+        config.stash.setdefault(_notes, []).extend(f"could not be removed from the target: {what}" for what in left)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -137,7 +148,7 @@ def _prepare(config: pytest.Config, ids: list[str] | None = None) -> None:
         command = " ".join(map(str, config.invocation_params.args))
         config.stash[_report] = Report(config.stash[_options], session, command, ids)
     except (NotAnSts, EmbeddedServerError) as error:
-        raise pytest.UsageError(f"--target: {error}") from None
+        raise pytest.UsageError(f"--target: {visible(str(error))}") from None
     except OSError as error:
         raise pytest.UsageError(f"--report {config.stash[_options].report}: {error.strerror}") from None
 
@@ -217,14 +228,31 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     return True
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Attach the verdict to the report of an item that was run by pytest's own protocol."""
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Clean a report before other plug-ins see it; attach the verdict to that of an item of ours."""
     report = yield
+    scrubber = item.config.stash.get(_scrubber, None)
+    if scrubber is not None:
+        scrubber.report(report, call)
     session = item.config.stash.get(_session, None)
     if report.when == "call" and session is not None and _case(item) is not None:
         session.attach(report, _case(item), as_text=_is_worker(item.config))
     return report
+
+
+class _FaultCleaner:
+    """Cleans what is shown of a fault of the tool, in whichever process; that hook is told of no configuration."""
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._scrubber = scrubber
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        """Clean it before anybody prints it."""
+        self._scrubber.representation(excrepr)
 
 
 class _Collector:
@@ -281,4 +309,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if notes:
         terminalreporter.section("STS conformance")
         for note in notes:
-            terminalreporter.write_line(note)
+            terminalreporter.write_line(visible(note, lines=True))

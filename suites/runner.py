@@ -334,7 +334,7 @@ class Runner:
         self._kept_at[step.keep] = self._loop.time()
         session = handed_out(answer)
         if session is not None and session.session_token:
-            self._redactor.add_session(session)
+            self._redactor.add_handed_out(session.secret_access_key, session.session_token)
             self._estate.callers[step.keep] = session
         return await self._without_role(case, step)
 
@@ -487,6 +487,7 @@ class Runner:
                 exchange = Exchange(_NOTHING, None, f"fault of the suite: {type(error).__name__}: {error}")
             if not future.done():
                 future.set_result(exchange)
+            del future, exchange  # an answer may be large, and the next request long in coming
 
     async def _send(self, case: Case, within: float | None) -> Exchange:
         for pause in (*_BACK_OFF, 0.0):

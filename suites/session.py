@@ -10,6 +10,7 @@ import asyncio
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,7 @@ from suites.kill_page import TABLE
 from suites.loops import wait
 from suites.options import OptionError
 from suites.runner import Hands, Limits, Runner
+from suites.scrub import Scrubber
 from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
 from targets.http import Client
@@ -68,6 +70,11 @@ class Session:
     provisioner: Provisioner | None = None
     iam: Client | None = None
     first: Client | None = None
+
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """What cleans whatever pytest and libraries show of this run."""
+        return Scrubber(self.redactor)
 
     def prepare(self, *, for_workers: bool = False) -> None:
         """Probe the endpoint and make what cases need; for worker processes what any scenario needs, too.

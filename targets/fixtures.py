@@ -171,7 +171,7 @@ class Fixtures:
         keys = handed_out(key.answer)
         if keys is None:
             return f"needs a user with keys of its own: CreateAccessKey was answered {self.words(key)}"
-        self.redactor.add_session(keys)
+        self.redactor.add_handed_out(keys.secret_access_key, keys.session_token)
         self.estate.callers[fixture.key] = keys
         self.estate.values[f"{fixture.key}.access-key-id"] = key_id = keys.access_key_id
         delete = removal(iam, "DeleteAccessKey", UserName=name, AccessKeyId=key_id)
@@ -227,12 +227,12 @@ class Fixtures:
         if not serial:
             return f"needs an MFA device: CreateVirtualMFADevice was answered {self.words(made)}"
         told = made.text_at(f"{device}/Base32StringSeed")
+        self.redactor.add_handed_out(told)
         seed = _seed(told)
         if not seed:
             why = f"the seed that CreateVirtualMFADevice sent is no base32 of {SEED_BITS} bits or more"
             return f"needs an MFA device that shows codes: {why}"
-        for spelling in (seed, told):
-            self.redactor.add(spelling)
+        self.redactor.add(seed)
         first, second = await self._two_codes(seed)
         codes = {"AuthenticationCode1": first, "AuthenticationCode2": second}
         on = await iam("EnableMFADevice", UserName=name, SerialNumber=serial, **codes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Removal:
     iam: IamCall
     action: str
     parameters: tuple[tuple[str, str], ...]  # the first names the thing, or what it is part of
+    presumed: bool = False  # IAM made it, and did not tell its ARN: that there is none of this one proves nothing
 
     @property
     def what(self) -> str:
@@ -57,8 +58,10 @@ async def create(
     made = await creating
     arn = made.name_at(at)
     undo.remove(presumed)
-    if arn or not _is_refused(made):
-        undo.append(gone_by(arn or expected))
+    if arn:
+        undo.append(gone_by(arn))
+    elif not _is_refused(made):
+        undo.append(replace(presumed, presumed=bool(expected) and made.granted))
     return arn, made
 
 
@@ -95,6 +98,8 @@ def tag_parameters(tags: tuple[tuple[str, str], ...]) -> dict[str, str]:
     }
 
 
-def is_gone(exchange: Exchange) -> bool:
-    """Whether what was to be removed is not there any more."""
-    return exchange.answer is not None and exchange.answer.error_code == "NoSuchEntity"
+def is_gone(removing: Removal, exchange: Exchange) -> bool:
+    """Whether what was to be removed is not there any more, as far as the answer to its removal tells."""
+    if exchange.granted:
+        return True
+    return not removing.presumed and exchange.answer is not None and exchange.answer.error_code == "NoSuchEntity"

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from targets.target import Target
 
 IAM_VERSION = "2010-05-08"
+_REQUEST_ID = re.compile(r"(<(?:\w+:)?(?:RequestId|RequestID|HostId)>)[^<]*", re.ASCII)
 _IS_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _IS_ROOT = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:root", re.ASCII)
 _IAM_AT_ONCE = 8  # calls under way
@@ -61,12 +62,12 @@ class Estate:
     """What a run has: callers, values for placeholders, needs that are met, and those that are not."""
 
     callers: dict[str, Credentials] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict, repr=False)  # tokens among them
     has: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)  # need -> why
     unsupported: dict[str, str] = field(default_factory=dict)  # operation -> how it answered
     server: str = ""
-    seeds: dict[str, str] = field(default_factory=dict)  # of MFA devices, by their users' fixtures
+    seeds: dict[str, str] = field(default_factory=dict, repr=False)  # of MFA devices, by their users' fixtures
     issuers: dict[str, SamlIssuer | OpenIdIssuer] = field(default_factory=dict)  # by fixture
     audiences: dict[str, str] = field(default_factory=dict)  # of OpenID Connect providers: what tokens are for
 
@@ -179,7 +180,7 @@ class Provisioner:
             left += [
                 f"{step.what}: {step.action} was answered {self._words(exchange)}"
                 for step, exchange in zip(steps, undone, strict=True)
-                if not (exchange.granted or is_gone(exchange))
+                if not is_gone(step, exchange)
             ]
             steps.clear()
         self._providers.close()
@@ -353,7 +354,7 @@ class Provisioner:
         self._undo_parts.append(
             removal(self._iam_call, "DeleteAccessKey", UserName=name, AccessKeyId=keys.access_key_id)
         )
-        self._redactor.add_session(keys)
+        self._redactor.add_handed_out(keys.secret_access_key, keys.session_token)
         self._take_user(keys)
         if arn:
             self.estate.values["user-arn"] = arn
@@ -466,7 +467,7 @@ class Provisioner:
         if session is None or not session.session_token:
             self._miss(need, f"needs a session: {operation} was answered {self._words(exchange)}")
             return
-        self._redactor.add_session(session)
+        self._redactor.add_handed_out(session.secret_access_key, session.session_token)
         estate.callers[need] = session
         estate.has.add(need)
         if need == "session":
@@ -541,7 +542,7 @@ def _speaks_query(answer: Answer) -> bool:
 def _fingerprint(answer: Answer, action: str) -> tuple[int, str, str]:
     """Return what is left of an answer when the action's name and what varies are taken out."""
     body = answer.text.replace(action, "ACTION")
-    body = re.sub(r"(<(?:\w+:)?(?:RequestId|RequestID|HostId)>)[^<]*", r"\1ID", body)
+    body = _REQUEST_ID.sub(r"\1ID", body)
     body = re.sub(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9a-zA-Z]{26,}", "ID", body)
     return answer.status, answer.error_code or answer.foreign_code() or "", body
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from generators.answer import Answer
-    from targets.credentials import Credentials
     from targets.wire import Prepared
 
 REDACTED = "<redacted>"
@@ -48,6 +47,7 @@ _SECRET_FIELDS = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _FIELD_PARTS = ("ecretAccessKey", "oken", "StringSeed")  # without one of these there is no such field
+_HALVES = re.compile(rf"([^\s'\"]{{{_PIECE},}}?)\.\.\.([^\s'\"]{{{_PIECE},}})", re.ASCII)
 _SIGNATURE = re.compile(r"(Signature=)[0-9a-fA-F]{16,}", re.ASCII)
 # The header of a session token, in a request, a query string, a canonical request, the repr of a dictionary.
 _TOKEN_HEADER = re.compile(
@@ -82,9 +82,9 @@ class Redactor:
         if secret not in self._taught:
             self._index(secret)
 
-    def add_session(self, keys: Credentials) -> None:
-        """Know for the whole run what an endpoint handed out and we call with; not what is one of our own words."""
-        for secret in (keys.secret_access_key, keys.session_token):
+    def add_handed_out(self, *secrets: str | None) -> None:
+        """Know for the whole run what an endpoint handed out and we use; not what is one of our own words."""
+        for secret in secrets:
             if secret and not own_words(secret):
                 self.add(secret)
 
@@ -104,8 +104,9 @@ class Redactor:
             return
         for match in islice(_SECRET_FIELDS.finditer(text), _OF_ONE_ANSWER):
             value = (match["text"] or match["value"]).strip()
-            self._learn_value(value, sent)
-            self._learn_value(html.unescape(value), sent)
+            meant = html.unescape(value)
+            if self._learn_value(meant, sent) and value != meant:
+                self._keep(value)
 
     def learn_from(self, answer: Answer, sent: Prepared | None = None) -> None:
         """Remember the secrets of an answer: of its text, and of its elements however they are written (CDATA)."""
@@ -116,10 +117,16 @@ class Redactor:
         for element in islice(fields, _OF_ONE_ANSWER):
             self._learn_value((element.text or "").strip(), sent)
 
-    def _learn_value(self, value: str, sent: Prepared | None) -> None:
-        if value in self._given or value in self._taught or not _TAUGHT.fullmatch(value):
-            return
-        if own_words(value) or (sent is not None and value in sent.text):
+    def _learn_value(self, value: str, sent: Prepared | None) -> bool:
+        if value in self._given or value in self._taught:
+            return True
+        if not _TAUGHT.fullmatch(value) or own_words(value) or (sent is not None and value in sent.text):
+            return False
+        self._keep(value)
+        return True
+
+    def _keep(self, value: str) -> None:
+        if value in self._taught:
             return
         self._taught[value] = None
         self._characters += len(value)
@@ -191,6 +198,16 @@ class Redactor:
         A secret that reaches beyond the limit is seen whole: the half of one is not recognised any more.
         """
         return self.clean(text[: limit + self._longest])[:limit]
+
+    def clean_cut(self, text: str) -> str:
+        """Return `text` without the halves of secrets that pytest leaves of a long value: 'abc...xyz'."""
+        if "..." not in text:
+            return text
+        return _HALVES.sub(lambda match: REDACTED if self._is_cut(match) else match[0], text)
+
+    def _is_cut(self, match: re.Match[str]) -> bool:
+        ends = (match[1][-_PIECE:], match[2][:_PIECE])
+        return any(end in secret for secret in self.known for end in ends)
 
     def _found(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where secrets begin and end in `text`, in any order; they may overlap."""

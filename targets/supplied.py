@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 LISTED = "python -m targets.fixtures lists what cases need"
 _PROVIDERS = {"saml": "saml-provider", "openid": "openid-provider"}
-_ACCOUNT = re.compile(r"arn:[\w-]*:[\w-]*:[\w-]*:(\d{12}):")
-_ARN = re.compile(r"arn:[^:\s]*:iam:[^:\s]*:[^:\s]*:saml-provider/\S+")
+_ACCOUNT = re.compile(r"arn:[\w-]*:[\w-]*:[\w-]*:(\d{12}):", re.ASCII)
+_ARN = re.compile(r"arn:[^:\s]*:iam:[^:\s]*:[^:\s]*:saml-provider/\S+", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 
 

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -24,7 +25,7 @@ from xml.sax.saxutils import escape
 from reports.writer import read_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from reports.model import CaseResult, Results
 
@@ -148,7 +149,10 @@ class Listener:
 
 
 class Http(Listener):
-    """Records requests and answers them with what `answer` makes; None closes the connection."""
+    """Records requests and answers them with what `answer` makes: bytes, or pieces of them that end the connection.
+
+    None closes it at once.
+    """
 
     def __init__(self, answer: Callable[[Received], bytes | None] | None = None) -> None:
         self.received: list[Received] = []
@@ -172,9 +176,14 @@ class Http(Listener):
                     self.concurrent -= 1
             if answer is None:
                 return
-            connection.sendall(answer)
+            if isinstance(answer, bytes):
+                connection.sendall(answer)
+                continue
+            for piece in answer:
+                connection.sendall(piece)
+            return
 
-    def answer(self, request: Received) -> bytes | None:
+    def answer(self, request: Received) -> bytes | Iterable[bytes] | None:
         """Return the bytes of an answer."""
         return self._answer(request) if self._answer is not None else None
 
@@ -275,6 +284,49 @@ def user_id(arn: str) -> str:
         "assumed-role": f"AROASTUBSTUBSTUBSTUB1:{name}",
         "federated-user": f"{ACCOUNT}:{name}",
     }[kind]
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer on its way."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+
+class Forwarding(Http):
+    """Stands between the suites and an endpoint, keeps what is said, and may alter an answer on its way.
+
+    `alter` returns another answer, or pieces of bytes that are sent as they are.
+    """
+
+    def __init__(self, port: int, alter: Callable[[Received, Told], Told | Iterable[bytes]] | None = None) -> None:
+        self.port_behind = port
+        self.answers: list[str] = []
+        self._alter = alter
+        super().__init__()
+
+    def answer(self, request: Received) -> bytes | Iterable[bytes] | None:
+        with socket.create_connection(("127.0.0.1", self.port_behind)) as connection:
+            connection.sendall(request.raw)
+            response = HTTPResponse(connection, method=request.method)
+            response.begin()
+            body = response.read()
+        headers = {name: value for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP}
+        came = Told(response.status, headers, body)
+        told = self._alter(request, came) if self._alter is not None else came
+        if not isinstance(told, Told):
+            return told
+        self.answers.append(told.text)
+        return http(told.status, told.body, told.headers, request=request)
+
+
+_HOP_BY_HOP = {"content-length", "transfer-encoding", "connection"}
 
 
 MFA_SEED = base64.b64encode(base64.b32encode(b"0123456789abcdefghij")).decode()  # twice encoded, as IAM sends it

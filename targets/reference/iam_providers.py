@@ -30,7 +30,7 @@ DEVICES_PER_USER = 8
 CLIENT_IDS = 100
 THUMBPRINTS = 5
 _CENTURY = timedelta(days=36525)
-_ISSUER = re.compile(r"https://([^\s/?#@]+(?:/[^\s?#]*)?)")
+_ISSUER = re.compile(r"https://([^\s/?#@]+(?:/[^\s?#]*)?)", re.ASCII)
 _CODE_SECONDS = 30
 _DRIFT = 2  # how many codes a device's clock may be ahead or behind
 

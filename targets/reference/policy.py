@@ -194,7 +194,7 @@ def _run(parts: list[str | _Wild]) -> _Run:
     if all(isinstance(part, str) for part in parts):
         return _Run(len(text), text, None)
     form = "".join(re.escape(part) if isinstance(part, str) else "." for part in parts)
-    return _Run(len(text), text, re.compile(form, re.DOTALL))
+    return _Run(len(text), text, re.compile(form, re.DOTALL | re.ASCII))
 
 
 @dataclass(frozen=True, slots=True)

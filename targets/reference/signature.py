@@ -103,7 +103,7 @@ def _from_header(query: Query, authorization: str) -> Claim:
 
 def _without_signature(authorization: str) -> str:
     """Name the header without what could be used again."""
-    return re.sub(r"Signature=[^,\s]*", "Signature=...", authorization)
+    return re.sub(r"Signature=[^,\s]*", "Signature=...", authorization, flags=re.ASCII)
 
 
 def _from_query(parameters: Mapping[str, str]) -> Claim:

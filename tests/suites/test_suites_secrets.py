@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import html
-import http.client
 import json
 import re
 import secrets
-import socket
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
-from targets.embedded import EmbeddedServer, start_moto
-from tests.servers import Http, Listener, Manner, Minted, Ran, Received, Run, Stub, error, run
+from targets.embedded import EmbeddedServer, start_moto, start_reference
+from tests.servers import Forwarding, Listener, Manner, Minted, Ran, Received, Run, Stub, error, run
 from tests.servers import http as answer_of
 
 if TYPE_CHECKING:
@@ -195,28 +193,6 @@ def test_what_is_no_secret_stays(leaked: Ran) -> None:
     assert re.search(r"ASIA\w{16}", text)
 
 
-class Forwarding(Http):
-    """Stands between the suites and an endpoint, and keeps what is answered."""
-
-    def __init__(self, port: int) -> None:
-        self.port_behind = port
-        self.answers: list[str] = []
-        super().__init__()
-
-    def answer(self, request: Received) -> bytes | None:
-        with socket.create_connection(("127.0.0.1", self.port_behind)) as connection:
-            connection.sendall(request.raw)
-            response = http.client.HTTPResponse(connection, method=request.method)
-            response.begin()
-            body = response.read()
-        self.answers.append(body.decode("utf-8", errors="replace"))
-        headers = {name: value for name, value in response.getheaders() if name.lower() not in HOP_BY_HOP}
-        return answer_of(response.status, body, headers, request=request)
-
-
-HOP_BY_HOP = {"content-length", "transfer-encoding", "connection"}
-
-
 @pytest.fixture(scope="module")
 def moto() -> Iterator[EmbeddedServer]:
     server = start_moto()
@@ -238,6 +214,76 @@ def test_no_secret_of_moto_is_in_an_artifact(moto: EmbeddedServer, tmp_path: Pat
     for name, text in artifacts(ran).items():
         assert not traces(text, told), name
         assert "CANARY" not in text, name
+
+
+SECRETS = "SecretAccessKey|SessionToken|WebIdentityToken|Base32StringSeed"
+PROBE = """
+import logging
+from targets.wire import filled, prepare
+
+def locals_of_a_test(sts):
+    session = sts.estate.callers["session"]
+    token, secret = session.session_token, session.secret_access_key
+    seeds, issuers, values = sts.estate.seeds, sts.estate.issuers, dict(sts.estate.values)
+    logging.getLogger("probe").warning("%s and %r", token, [secret])
+    logging.getLogger("probe").error("does not fit: %d", token)
+    print(token, secret)
+    raise ValueError(f"{token} {secret} {list(seeds.values())}")
+
+def test_one(sts):
+    locals_of_a_test(sts)
+
+def test_two(sts):
+    token = sts.estate.callers["session"].session_token
+    assert token == "another"
+
+def test_three(sts):
+    raise ValueError from KeyError(sts.estate.callers["session"].session_token)
+"""
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[EmbeddedServer]:
+    server = start_reference()
+    server.ready()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("verbosity", [("-vv", "-l", "--tb=long"), ("-l", "--tb=short"), ("--tb=native", "-vv")])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_no_secret_of_the_reference_is_in_an_artifact(
+    workers: tuple[str, ...], verbosity: tuple[str, ...], reference: EmbeddedServer, tmp_path: Path
+) -> None:
+    """Whatever libraries log, whatever variables tracebacks show."""
+    probe = tmp_path / "suites_probe.py"
+    probe.write_text(PROBE, encoding="utf-8")
+    folder = tmp_path / "artifacts"
+    files = (f"--junitxml={folder / 'junit.xml'}", f"--alluredir={folder / 'allure'}", "-rA", "--rootdir=.")
+    logs = ("--log-cli-level=DEBUG", f"--log-file={folder / 'log.txt'}", "--log-file-level=DEBUG")
+    with Forwarding(reference.port) as between:
+        ran = Run(
+            folder / "report", f"--target={between.url}", *files, *logs, *verbosity, *workers, "suites", str(probe),
+            "-k", "probe or sdk or get-session-token or mfa or saml or web-identity or chain", "--examples=5",
+        ).wait()  # fmt: skip
+    handed_out = {
+        html.unescape(secret)
+        for text in between.answers
+        for secret in re.findall(rf"<(?:{SECRETS})>\s*([^<]+?)\s*<", text)
+    }
+    signed = {
+        request.parameters[name]
+        for request in between.received
+        for name in ("WebIdentityToken", "SAMLAssertion")
+        if len(request.parameters.get(name, "")) > 300
+    }
+    assert len(handed_out) > 50
+    assert len(signed) > 20
+    assert ran.results.complete
+    assert "locals_of_a_test" in ran.output
+    assert ran.output.count("ValueError") > 1
+    for name, text in artifacts(ran).items():
+        assert not traces(text, handed_out | signed), name
 
 
 def test_a_traceback_holds_no_secret(tmp_path: Path) -> None:
