@@ -32,6 +32,14 @@ class Credentials:
     session_token: str | None = field(default=None, repr=False)
 
 
+_SENDABLE = re.compile(r"[!-~]{1,32768}")
+
+
+def sendable(text: str) -> bool:
+    """Whether a header can carry `text` as a value: printable ASCII without spaces, 1 to 32,768 characters."""
+    return _SENDABLE.fullmatch(text) is not None
+
+
 _SECRET_NAMES = frozenset({"SecretAccessKey", "SessionToken", "WebIdentityToken"})
 # Elements and JSON members of answers that carry secrets, wherever they stand.
 _SECRET_FIELDS = re.compile(

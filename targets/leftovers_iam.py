@@ -194,7 +194,7 @@ class Iam:
         values = {f"value-{number}": value for number, (_, value) in enumerate(parameters)}
         named = tuple((name, f"${{value-{number}}}") for number, (name, _) in enumerate(parameters))
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *named))
-        signer = Signer(self._client.endpoint, "us-east-1", "iam")
+        signer = Signer(self._client.endpoint, self._client.endpoint.iam_region, "iam")
         prepared = prepare(request, signer, self._credentials, values, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._silent >= _MOST_SILENT:

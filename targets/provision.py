@@ -276,7 +276,7 @@ class Provisioner:
         elif request.signing.by != "none" and not signed:
             return None
         values = {
-            "role-arn": f"arn:aws:iam::123456789012:role{PATH}none",
+            "role-arn": f"arn:{self._target.endpoint.partition}:iam::123456789012:role{PATH}none",
             "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
         }
         if self._target.endpoint.is_aws:
@@ -365,7 +365,7 @@ class Provisioner:
         # The account alone would do on AWS; an emulator that takes only named users can then be tested too.
         values = self.estate.values
         named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
-        trusted = [f"arn:aws:iam::{values['account']}:root", *named]
+        trusted = [f"arn:{self._target.endpoint.partition}:iam::{values['account']}:root", *named]
         trust = document(
             {
                 "Effect": "Allow",
@@ -390,7 +390,8 @@ class Provisioner:
 
     async def _policies(self) -> None:
         """Have managed policies to name: those given, AWS's own on AWS, made ones elsewhere."""
-        arns = list(self._target.policy_arns or MANAGED_POLICIES)
+        of_aws = (f"arn:{self._target.endpoint.partition}:{arn.split(':', 2)[2]}" for arn in MANAGED_POLICIES)
+        arns = list(self._target.policy_arns or of_aws)
         if not self._target.policy_arns and not self._target.endpoint.is_aws:
             if self._iam is None:
                 self._miss("managed-policies", "needs managed policies: give policy-arns in a target file")
@@ -504,7 +505,8 @@ class Provisioner:
     async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
-        prepared = prepare(request, Signer(self._iam.endpoint, "us-east-1", "iam"), caller, {}, datetime.now(UTC))
+        signer = Signer(self._iam.endpoint, self._iam.endpoint.iam_region, "iam")
+        prepared = prepare(request, signer, caller, {}, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._unanswered >= _DEAD_AFTER:
                 return Exchange(prepared, None, "not sent: IAM answers no more")
