@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STS, IAM = "sts", "iam"
 _RULES = {STS: "sts/2011-06-15/endpoint-rule-set-1", IAM: "iam/2010-05-08/endpoint-rule-set-1"}
 _LABEL = re.compile(r"[a-z0-9-]{1,63}")
+_OWN_ARN = re.compile(r"\barn:aws:(?=(?:iam|sts)::(?:\$\{[a-z-]*account\}:|aws:policy/root-task/))")
 _CLAIM = re.compile(r"(?:sts|iam)(?:-fips)?")
 
 
@@ -78,6 +79,14 @@ def iam_host(partition: str) -> str:
     """Return the host of the IAM of a partition; raises KeyError for an unknown one."""
     homes = {one.name: one.home for one in _partitions()}
     return _resolved(IAM, Region=homes[partition])[0]
+
+
+def in_partition(text: str, partition: str) -> str:
+    """Return a template whose ARNs in the run's own accounts, and of root tasks, are those of a partition.
+
+    ARNs that a case makes up stay as they are: they may be as long as is allowed.
+    """
+    return text if partition == "aws" else _OWN_ARN.sub(f"arn:{partition}:", text)
 
 
 def like(region: str) -> str:

@@ -200,7 +200,8 @@ def secret(path: Path, place: tuple[str, ...], spec: Doc, part: str) -> str | No
     if not found:
         named = variable if _VARIABLE.fullmatch(variable) else "named there"
         key = f"{_dashed(part)}-from"
-        raise mistake(path, (*place, key), f"the environment variable {named} is not set, expected {_PARTS[part]} in it")
+        complaint = f"the environment variable {named} is not set, expected {_PARTS[part]} in it"
+        raise mistake(path, (*place, key), complaint)
     return found
 
 
@@ -213,7 +214,8 @@ def unusable(keys: Credentials) -> dict[str, str]:
         if text is not None and not sendable(text)
     }
     # Never sent, so that spaces and letters of other scripts do no harm in it.
-    return found if keys.secret_access_key.isprintable() else found | {"secret_access_key": "holds a control character"}
+    spoilt = "" if keys.secret_access_key.isprintable() else "holds a control character"
+    return found | ({"secret_access_key": spoilt} if spoilt else {})
 
 
 def refuse_unusable(path: Path, place: tuple[str, ...], spec: Doc, keys: Credentials) -> None:

@@ -119,6 +119,7 @@ class Provisioner:
         self._unanswered = 0
         self.estate = Estate()
         on_aws, supplied = target.endpoint.is_aws, target.supplied
+        self._arn = f"arn:{target.endpoint.partition}"
         self._iam_call: IamCall = Tagged(partial(self._iam_call_as, target.credentials), self._run)
         accounts: dict[str, IamCall] = {}
         if iam is not None:
@@ -132,6 +133,7 @@ class Provisioner:
         self._fixtures_made = Fixtures(
             self._run, self.estate, supplied, accounts, self._providers, self._words, redactor,
             self._undo_parts, self._undo_wholes, is_aws=on_aws,
+            partition=target.endpoint.partition,
         )  # fmt: skip
         for secret in target.secrets():
             redactor.add(secret)
@@ -276,7 +278,7 @@ class Provisioner:
         elif request.signing.by != "none" and not signed:
             return None
         values = {
-            "role-arn": f"arn:{self._target.endpoint.partition}:iam::123456789012:role{PATH}none",
+            "role-arn": f"{self._arn}:iam::123456789012:role{PATH}none",
             "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
         }
         if self._target.endpoint.is_aws:
@@ -365,7 +367,7 @@ class Provisioner:
         # The account alone would do on AWS; an emulator that takes only named users can then be tested too.
         values = self.estate.values
         named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
-        trusted = [f"arn:{self._target.endpoint.partition}:iam::{values['account']}:root", *named]
+        trusted = [f"{self._arn}:iam::{values['account']}:root", *named]
         trust = document(
             {
                 "Effect": "Allow",
@@ -390,7 +392,7 @@ class Provisioner:
 
     async def _policies(self) -> None:
         """Have managed policies to name: those given, AWS's own on AWS, made ones elsewhere."""
-        of_aws = (f"arn:{self._target.endpoint.partition}:{arn.split(':', 2)[2]}" for arn in MANAGED_POLICIES)
+        of_aws = (arn.replace("arn:aws:", f"{self._arn}:", 1) for arn in MANAGED_POLICIES)
         arns = list(self._target.policy_arns or of_aws)
         if not self._target.policy_arns and not self._target.endpoint.is_aws:
             if self._iam is None:

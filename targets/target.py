@@ -95,7 +95,7 @@ def points_at_aws(given: str, region: str | None = None) -> bool:
             path = Path(given)
             endpoint = _endpoint(path, "endpoint", (file := read_target_file(path)).endpoint)
             return bool(_region_of_file(path, file, endpoint, region)) and endpoint.is_aws
-        endpoint = parse_endpoint(_url(given, region))
+        endpoint = _sts(parse_endpoint(_url(given, region)))
         return bool(_region(endpoint, region)) and endpoint.is_aws
     except (EndpointError, SpecError) as error:
         raise TargetError(str(error)) from None

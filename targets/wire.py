@@ -14,6 +14,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from generators.expectation import fill
+from targets.aws import in_partition
 from targets.percent import escaped
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def prepare(
     now: datetime,
 ) -> Prepared:
     """Encode and sign `request`; `credentials` None leaves it unsigned. Raises KeyError for unknown values."""
-    pairs = [(name, None if value is None else fill(value, values)) for name, value in request.parameters]
+    partition = signer.endpoint.partition
+    pairs = [(n, None if v is None else fill(in_partition(v, partition), values)) for n, v in request.parameters]
     path = signer.endpoint.path + request.path
     query, body = "", b""
     if request.send == "query":
