@@ -49,12 +49,13 @@ class Canaries:
     def _files(self) -> None:
         profile = self._word("AWS_PROFILE")
         self.environment |= {"AWS_PROFILE": profile, "AWS_DEFAULT_PROFILE": profile}
-        for variable, name in (("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")):
+        files = {"AWS_CONFIG_FILE": ".aws/config", "AWS_SHARED_CREDENTIALS_FILE": ".aws/credentials"}
+        for variable, name in files.items():
             for place in (name, f"other/{name}"):
                 text = "".join(self._section(place, head) for head in ("default", profile, f"profile {profile}"))
                 written = self._write(place, text)
             self.environment[variable] = written
-        boto = f"[Credentials]\naws_access_key_id = {self._word('boto')}\naws_secret_access_key = {self._word('boto')}\n"
+        boto = f"[Credentials]\naws_access_key_id = {self._word('boto')}\naws_secret_access_key = x\n"
         self.environment["BOTO_CONFIG"] = self._write(".boto", boto)
         self.environment["NETRC"] = self._write(
             ".netrc", f"machine 127.0.0.1 login {self._word('netrc')} password {self._word('netrc password')}\n"
@@ -123,7 +124,9 @@ def stub() -> Iterator[Stub]:
 
 
 @pytest.fixture(scope="module", params=["URL", "target file"])
-def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, canaries: Canaries, stub: Stub) -> Ran:
+def ran(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, canaries: Canaries, stub: Stub
+) -> Ran:
     folder = tmp_path_factory.mktemp("run")
     target = stub.url
     if request.param == "target file":

@@ -86,7 +86,7 @@ MISTAKES: dict[str, tuple[int, str]] = {
     f"{URL}saml-provider: {{entity-id: x, key: \"-----BEGIN\\n{SECRET}\", certificate: c}}\n": (
         2, "'saml-provider.key': is no name of a file"
     ),
-    f"{URL}saml-provider: {{entity-id: x, key: {'MIIE' + SECRET * 3}, certificate: c}}\n": (2, "is no name of a file"),
+    f"{URL}saml-provider: {{entity-id: x, key: MIIE{SECRET * 3}, certificate: c}}\n": (2, "is no name of a file"),
 }  # fmt: skip
 
 
