@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from specs.loader import SpecError
+from specs.shown import shown_problem
 from targets.credentials import Credentials, sendable
 from targets.profile import read_target_file
 from targets.supplied import SuppliedFixture
@@ -41,7 +43,8 @@ MISTAKES: dict[str, tuple[int, str]] = {
     f"{URL}credentials:\n  secret-access-key: &{SECRET}\n": (3, "found an anchor, expected none"),
     f"{URL}credentials:\n  secret-access-key: !{SECRET}\n": (3, "found a tag, expected a plain value"),
     f"{URL}credentials:\n  secret-access-key: !!{SECRET} x\n": (3, "found a tag"),
-    f"{URL}credentials:\n  secret-access-key: !{SECRET}! x\n": (3, ""),
+    f"{URL}credentials:\n  secret-access-key: !{SECRET}! x\n": (3, "not YAML: did not find expected tag"),
+    f"{URL}credentials:\n  secret-access-key: !{SECRET}!x y\n": (3, "not YAML: found undefined tag handle"),
     f"{URL}credentials:\n  secret-access-key: '{SECRET}\n": (4, "not YAML"),
     f"{URL}credentials:\n  secret-access-key: \"{SECRET}\\q\"\n": (3, "not YAML"),
     f"{URL}credentials:\n  secret-access-key: %{SECRET}\n": (3, "not YAML"),
@@ -177,3 +180,18 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 )
 def test_what_a_header_can_carry(text: str, can_be: bool) -> None:
     assert sendable(text) is can_be
+
+
+def test_what_a_parser_in_python_would_say_is_not_quoted() -> None:
+    """Where libyaml is not built in, PyYAML parses itself, and quotes."""
+    quoted = 0
+    for text in MISTAKES:
+        try:
+            list(yaml.parse(text, Loader=yaml.SafeLoader))
+        except yaml.MarkedYAMLError as error:
+            problem = str(error.problem)
+            quoted += SECRET in problem
+            assert SECRET not in shown_problem(problem, secret=True)
+            assert shown_problem(problem, secret=False) == problem
+    assert quoted
+    assert shown_problem("expected <block end>, but found '<scalar>'", secret=True).endswith("found '<scalar>'")
