@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.reader import ReaderError
+
+from specs.shown import (
+    holds_secrets,
+    keys_of,
+    models_in,
+    shown_key,
+    shown_place,
+    shown_problem,
+    shown_syntax,
+    shown_unknown,
+    shown_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +29,6 @@ Document = TypeVar("Document", bound=BaseModel)
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 40
-_SHOWN = 80  # characters of a wrong value in a message
 
 # libyaml's parser where it is built in: ten times faster, same language.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -77,10 +87,10 @@ def read_text(path: Path) -> str:
 
 def parse(text: str, model: type[Document], name: str) -> Document:
     """Like `load`, of a text that is called `name` in messages."""
-    node, data = _read(text, name)
+    node, data = _read(text, name, model)
     if node is None or not isinstance(data, dict):
-        keys = ", ".join(_keys(model))
-        raise SpecError(f"{name}:1: found {_show(data)}, expected a mapping with the keys {keys}")
+        found, keys = shown_value(data, secret=holds_secrets(model)), ", ".join(keys_of(model))
+        raise SpecError(f"{name}:1: found {found}, expected a mapping with the keys {keys}")
     try:
         return model.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -92,26 +102,28 @@ def plain(path: Path) -> Any:
     return _read(read_text(path), str(path))[1]
 
 
-def _read(text: str, name: str) -> tuple[yaml.Node | None, Any]:
+def _read(text: str, name: str, model: type[BaseModel] | None = None) -> tuple[yaml.Node | None, Any]:
+    secret = model is not None and holds_secrets(model)
     try:
-        _refuse_unused_syntax(text, name)
+        _refuse_unused_syntax(text, name, secret=secret)
         reader = _Loader(text)
         try:
             node = reader.get_single_node()
-            _refuse_repeated_keys(node, name)
+            _refuse_repeated_keys(node, name, model)
             return node, reader.construct_document(node) if node is not None else None
         finally:
             reader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise SpecError(f"{name}:{line}: not YAML: {error.problem or error.context}") from None
+        problem = shown_problem(str(error.problem or error.context), secret=secret)
+        raise SpecError(f"{name}:{line}: not YAML: {problem}") from None
     except ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise SpecError(f"{name}:{line}: not YAML: {error.reason}") from None
 
 
-def _refuse_unused_syntax(text: str, name: str) -> None:
+def _refuse_unused_syntax(text: str, name: str, *, secret: bool) -> None:
     """Refuse what no file here needs and what costs stack or memory out of proportion to its size.
 
     Aliases can blow a few lines up to gigabytes, deep nesting overflows the stack of the C parser,
@@ -121,12 +133,15 @@ def _refuse_unused_syntax(text: str, name: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
-            raise SpecError(f"{name}:{line}: found the alias '*{event.anchor}', expected the text itself")
+            found = shown_syntax("alias", f"*{event.anchor}", secret=secret)
+            raise SpecError(f"{name}:{line}: found {found}, expected the text itself")
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-            raise SpecError(f"{name}:{line}: found the anchor '&{event.anchor}', expected none")
+            found = shown_syntax("anchor", f"&{event.anchor}", secret=secret)
+            raise SpecError(f"{name}:{line}: found {found}, expected none")
         tag = getattr(event, "tag", None)
         if tag is not None:
-            raise SpecError(f"{name}:{line}: found the tag '{tag}', expected a plain value")
+            found = shown_syntax("tag", tag, secret=secret)
+            raise SpecError(f"{name}:{line}: found {found}, expected a plain value")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -135,7 +150,7 @@ def _refuse_unused_syntax(text: str, name: str) -> None:
             depth -= 1
 
 
-def _refuse_repeated_keys(node: yaml.Node | None, name: str) -> None:
+def _refuse_repeated_keys(node: yaml.Node | None, name: str, model: type[BaseModel] | None) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
@@ -144,14 +159,14 @@ def _refuse_repeated_keys(node: yaml.Node | None, name: str) -> None:
                 raise SpecError(f"{name}:{line}: found a mapping or list as a key, expected a text")
             if key.value in seen:
                 raise SpecError(
-                    f"{name}:{line}: found the key '{key.value}' again (first in line {seen[key.value]}), "
+                    f"{name}:{line}: found {shown_key(key.value, model)} again (first in line {seen[key.value]}), "
                     "expected it once"
                 )
             seen[key.value] = line
-            _refuse_repeated_keys(value, name)
+            _refuse_repeated_keys(value, name, model)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_repeated_keys(item, name)
+            _refuse_repeated_keys(item, name, model)
 
 
 def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], name: str) -> str:
@@ -162,21 +177,18 @@ def _explain(error: ValidationError, node: yaml.Node, model: type[BaseModel], na
     place = [str(part) for part in first["loc"]]
     found = locate(node, place)
     kind = first["type"]
-    path = ".".join(place)
     if kind == "extra_forbidden":
-        known = _keys(_model_at(model, place[:-1]))
-        near = difflib.get_close_matches(place[-1], known, 1)
-        hint = f"'{near[0]}'" if near else "one of " + ", ".join(known)
-        return f"{name}:{found}: found the unknown key '{path}', expected {hint}"
+        return f"{name}:{found}: {shown_unknown(place, keys_of(_model_at(model, place[:-1])), model)}"
     if kind == "missing":
-        where = f" in '{'.'.join(place[:-1])}'" if len(place) > 1 else ""
+        where = f" in '{shown_place(place[:-1], model)}'" if len(place) > 1 else ""
         return f"{name}:{found}: found no '{place[-1]}'{where}, expected it"
     # A union names the branches it tried after the place: they stand in no file.
-    path = ".".join(place[: _depth(node, place)]) or "the document"
+    path = shown_place(place[: _depth(node, place)], model) or "the document"
     message = first["msg"].removeprefix("Value error, ")
     if kind == "value_error":
         return f"{name}:{found}: '{path}': {message}"
-    return f"{name}:{found}: '{path}': found {_show(first['input'])}, expected {_expected(message)}"
+    value = shown_value(first["input"], secret=holds_secrets(model), complaint=kind)
+    return f"{name}:{found}: '{path}': found {value}, expected {_expected(message)}"
 
 
 def _expected(message: str) -> str:
@@ -237,26 +249,5 @@ def _model_at(model: type[BaseModel], place: list[str]) -> type[BaseModel]:
     for part in place:
         for name, field in current.model_fields.items():
             if part in {name, field.alias}:
-                current = next(iter(_models_in(field.annotation)), current)
+                current = next(iter(models_in(field.annotation)), current)
     return current
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for part in getattr(annotation, "__args__", ()) for found in _models_in(part)]
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _show(value: object) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a mapping"
-    text = "a list" if isinstance(value, (list, tuple)) else repr(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -412,4 +412,5 @@ class Edges:
         values = Fresh(self.estate, self.redactor, recipes=case.recipes)
         caller = self.estate.callers[case.request.caller] if case.request.caller else None
         signer = Signer(self.target.endpoint, self.target.region)
-        return await self.client.send(prepare(filled(case.request, values), signer, caller, datetime.now(UTC)))
+        request = filled(case.request, values, self.target.endpoint.partition)
+        return await self.client.send(prepare(request, signer, caller, datetime.now(UTC)))

@@ -59,7 +59,7 @@ def add_options(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--target", default="moto", metavar="TARGET",
         help="what to test: a URL, aws, moto (embedded, the default), or a .yaml target file")
-    add("--region", default=None, help="region of the credential scope (default: us-east-1)")
+    add("--region", default=None, help="region of the credential scope (default: that of AWS's host, else us-east-1)")
     add("--provision", action="store_true",
         help="on real AWS: allow making IAM users and roles for the run, removed at its end")
     add("--baseline", default=None, metavar="FILE",

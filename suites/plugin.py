@@ -164,7 +164,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     from targets.target import TargetError, points_at_aws  # noqa: PLC0415
 
     try:
-        text = plan(_case_ids(items), restrain=points_at_aws(options.target))
+        text = plan(_case_ids(items), restrain=points_at_aws(options.target, options.region))
     except TargetError as error:
         raise pytest.UsageError(f"--target: {error}") from None
     try:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from generators.answer import Answer
-    from generators.case import Case, Fixture, Step
+    from generators.case import Case, Fixture, Request, Step
     from suites.baseline import Baseline
     from suites.trials import Finding
     from targets.provision import Estate
@@ -519,7 +519,10 @@ class Runner:
         if case.after and "clock-ahead" in self._estate.has:
             now += timedelta(seconds=case.after)
             request = replace(request, headers=(*request.headers, ("X-Reference-Clock", str(case.after))))
-        return prepare(filled(request, self._values(case)), self._signer, caller, now)
+        return prepare(self._filled_in(request, case), self._signer, caller, now)
+
+    def _filled_in(self, request: Request, case: Case) -> Request:
+        return filled(request, self._values(case), self._target.endpoint.partition)
 
     def _watch(self, exchange: Exchange) -> None:
         self._unanswered = 0 if exchange.answer is not None else self._unanswered + 1

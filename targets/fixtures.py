@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from generators.expectation import fill, placeholders
+from targets.aws import in_partition
 from targets.credentials import handed_out
 from targets.iam import PATH, create, removal, role_request, tag_parameters
 from targets.identity import totp
@@ -49,6 +50,7 @@ class Fixtures:
     parts: Undo
     wholes: Undo
     is_aws: bool
+    partition: str = "aws"  # of the ARNs that documents name
     _made: dict[str, asyncio.Task[str]] = field(default_factory=dict)
     _removed: set[str] = field(default_factory=set)
     _ending: asyncio.Event = field(default_factory=asyncio.Event)
@@ -112,7 +114,7 @@ class Fixtures:
 
     async def _role(self, fixture: Fixture, name: str) -> str:
         iam, values = self.iam[fixture.account], self.estate.values
-        trust, seconds = fill(fixture.trust, values), fixture.max_session_seconds
+        trust, seconds = self._document(fixture.trust), fixture.max_session_seconds
         arn, made = await create(
             self.wholes,
             role_request(iam, name, trust, seconds=seconds, **tag_parameters(fixture.tags)),
@@ -124,6 +126,9 @@ class Fixtures:
         role_id = made.name_at("CreateRoleResult/Role/RoleId")
         values |= {fixture.key: arn, f"{fixture.key}.name": name, f"{fixture.key}.id": role_id}
         return await self._policy(fixture, "Role", name)
+
+    def _document(self, text: str) -> str:
+        return fill(in_partition(text, self.partition), self.estate.values)
 
     def renew(self) -> None:
         """Have what was removed made again for whoever asks for it from now on: another run on the same estate."""
@@ -192,7 +197,7 @@ class Fixtures:
         named = {f"{kind}Name": name, "PolicyName": "own"}
         undo = removal(iam, f"Delete{kind}Policy", **named)
         self.parts.append(undo)
-        put = await iam(f"Put{kind}Policy", **named, PolicyDocument=fill(fixture.policy, self.estate.values))
+        put = await iam(f"Put{kind}Policy", **named, PolicyDocument=self._document(fixture.policy))
         if not put.granted:
             self.parts.remove(undo)
             return f"needs a policy: Put{kind}Policy was answered {self.words(put)}"
@@ -200,7 +205,7 @@ class Fixtures:
 
     async def _managed(self, fixture: Fixture, name: str) -> str:
         iam = self.iam[fixture.account]
-        document = fill(fixture.policy, self.estate.values)
+        document = self._document(fixture.policy)
         arn, made = await create(
             self.parts,
             iam("CreatePolicy", PolicyName=name, Path=PATH, PolicyDocument=document),

@@ -192,7 +192,7 @@ class Iam:
     async def call(self, action: str, parameters: Sequence[tuple[str, str]] = ()) -> Exchange:
         """Send a request, unless the endpoint has stopped answering."""
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters))
-        signer = Signer(self._client.endpoint, "us-east-1", "iam")
+        signer = Signer(self._client.endpoint, self._client.endpoint.iam_region, "iam")
         prepared = prepare(request, signer, self._credentials, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._silent >= _MOST_SILENT:

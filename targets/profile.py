@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import yaml
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from generators.federated import AUDIENCE
 from specs.loader import SpecError, load, locate, read_text
 from specs.model import Doc, Text
-from targets.credentials import Credentials
+from specs.shown import shown_place
+from targets.credentials import Credentials, sendable
 from targets.identity.openid import Algorithm  # noqa: TC001 - pydantic looks it up
 
 if TYPE_CHECKING:
@@ -20,12 +22,28 @@ if TYPE_CHECKING:
 Thumbprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{40}$")]
 
 
+# Secrets show in no repr, and pydantic's own messages quote nothing.
+Hidden = Annotated[Text | None, Field(repr=False)]
+# What is surely the name of an environment variable, and no secret that stands where a name was expected.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]{0,11}|[A-Z0-9]{1,32}(?:_[A-Z0-9]{1,32}){1,8}")
+
+
+_PARTS = {
+    "access_key_id": "an access key id",
+    "secret_access_key": "a secret access key",
+    "session_token": "a session token",
+    "seed": "the seed of an MFA device",
+}
+
+
 class KeysSpec(Doc):
     """A key, written out, or named by the environment variables that hold it."""
 
-    access_key_id: str | None = None
-    secret_access_key: str | None = None
-    session_token: str | None = None
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    access_key_id: Text | None = None
+    secret_access_key: Hidden = None
+    session_token: Hidden = None
     access_key_id_from: str | None = Field(default=None, description="Name of an environment variable")
     secret_access_key_from: str | None = None
     session_token_from: str | None = None
@@ -38,20 +56,24 @@ class KeysSpec(Doc):
                 raise ValueError(f"either {dashed} or {dashed}-from")
         return self
 
-    def read(self, path: Path) -> Credentials:
-        """Return the key; raises SpecError if a named variable is not set."""
+    def read(self, path: Path, *place: str) -> Credentials:
+        """Return the key; raises SpecError if a named variable is not set, or a part of it cannot be sent."""
 
         def value(part: str) -> str | None:
-            return secret(path, getattr(self, part), getattr(self, f"{part}_from"), "a part of a key")
+            return secret(path, place, self, part)
 
-        return Credentials(value("access_key_id") or "", value("secret_access_key") or "", value("session_token"))
+        keys = Credentials(value("access_key_id") or "", value("secret_access_key") or "", value("session_token"))
+        refuse_unusable(path, place, self, keys)
+        return keys
 
 
 class MfaSpec(Doc):
     """An MFA device of a user that a target has already."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     serial_number: Text = Field(description="Its ARN")
-    seed: Text | None = Field(default=None, description="Base32, as authenticator apps take it")
+    seed: Text | None = Field(default=None, repr=False, description="Base32, as authenticator apps take it")
     seed_from: Text | None = Field(default=None, description="Name of an environment variable")
 
     @model_validator(mode="after")
@@ -64,11 +86,13 @@ class MfaSpec(Doc):
 class FixtureSpec(Doc):
     """A role, user or policy that a target has already; `targets.supplied` knows what each kind needs."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     arn: Text
     id: Text | None = Field(default=None, description="Of a role or user: AROA..., AIDA...")
     access_key_id: Text | None = None
     access_key_id_from: Text | None = None
-    secret_access_key: Text | None = None
+    secret_access_key: Hidden = None
     secret_access_key_from: Text | None = None
     mfa: MfaSpec | None = None
 
@@ -125,10 +149,13 @@ class OpenIdProviderSpec(Doc):
 class TargetFile(Doc):
     """What a target file may say."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+    holds_secrets: ClassVar[bool] = True  # messages about the file quote nothing that may be one
+
     name: Text | None = None
     endpoint: Text
     iam_endpoint: Text | None = Field(default=None, description="Where IAM is, if not at the endpoint")
-    region: Text = "us-east-1"
+    region: Text | None = Field(default=None, description="Signed for; default: us-east-1, on AWS the host's")
     credentials: KeysSpec | None = Field(default=None, description="Of the caller; an emulator's default: test")
     provision: bool | None = Field(
         default=None, description="Make what cases need through the IAM API; default: yes, but on AWS no"
@@ -160,17 +187,48 @@ def read_target_file(path: Path) -> TargetFile:
     return load(path, TargetFile)
 
 
-def secret(path: Path, written: str | None, variable: str | None, what: str) -> str | None:
-    """Return a text that is written out or stands in an environment variable, None if it is neither.
+def secret(path: Path, place: tuple[str, ...], spec: Doc, part: str) -> str | None:
+    """Return a field that is written out, or stands in the environment variable named beside it; None: neither.
 
-    Raises SpecError if the variable is not set; `what` says what was expected in it.
+    Raises SpecError if the variable is not set.
     """
+    variable: str | None = getattr(spec, f"{part}_from")
     if variable is None:
+        written: str | None = getattr(spec, part)
         return written
     found = os.environ.get(variable)
     if not found:
-        raise SpecError(f"{path}: the environment variable {variable} is not set; expected {what}")
+        named = variable if _VARIABLE.fullmatch(variable) else "named there"
+        key = f"{_dashed(part)}-from"
+        complaint = f"the environment variable {named} is not set, expected {_PARTS[part]} in it"
+        raise mistake(path, (*place, key), complaint)
     return found
+
+
+def unusable(keys: Credentials) -> dict[str, str]:
+    """Say of each part of a key that cannot be used why, without showing it."""
+    foreign = "holds a space, a control character or a letter that is not ASCII, or is too long"
+    found = {
+        part: foreign
+        for part, text in (("access_key_id", keys.access_key_id), ("session_token", keys.session_token))
+        if text is not None and not sendable(text)
+    }
+    # Never sent, so that spaces and letters of other scripts do no harm in it.
+    spoilt = "" if keys.secret_access_key.isprintable() else "holds a control character"
+    return found | ({"secret_access_key": spoilt} if spoilt else {})
+
+
+def refuse_unusable(path: Path, place: tuple[str, ...], spec: Doc, keys: Credentials) -> None:
+    """Raise SpecError for a part of a key that cannot be used."""
+    for part, why in unusable(keys).items():
+        variable = getattr(spec, f"{part}_from", None)
+        key = f"{_dashed(part)}-from" if variable is not None else _dashed(part)
+        where = "the environment variable " if variable is not None else ""
+        raise mistake(path, (*place, key), f"{where}{why}, expected a key as it was handed out")
+
+
+def _dashed(part: str) -> str:
+    return part.replace("_", "-")
 
 
 def mistake(path: Path, place: tuple[str, ...], complaint: str) -> SpecError:
@@ -178,4 +236,4 @@ def mistake(path: Path, place: tuple[str, ...], complaint: str) -> SpecError:
     # It has been found to be plain YAML: no tags, no aliases, not deep.
     node = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
     line = locate(node, place) if node is not None else 1
-    return SpecError(f"{path}:{line}: '{'.'.join(place)}': {complaint}")
+    return SpecError(f"{path}:{line}: '{shown_place(place, TargetFile)}': {complaint}")

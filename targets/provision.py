@@ -67,6 +67,7 @@ class Estate:
     missing: dict[str, str] = field(default_factory=dict)  # need -> why
     unsupported: dict[str, str] = field(default_factory=dict)  # operation -> how it answered
     server: str = ""
+    partition: str = "aws"
     seeds: dict[str, str] = field(default_factory=dict, repr=False)  # of MFA devices, by their users' fixtures
     issuers: dict[str, SamlIssuer | OpenIdIssuer] = field(default_factory=dict)  # by fixture
     audiences: dict[str, str] = field(default_factory=dict)  # of OpenID Connect providers: what tokens are for
@@ -92,7 +93,8 @@ class Estate:
 
     def arn(self, resource: str, account: str = "first") -> str:
         """Return the ARN that a resource of IAM has in an account of the run, 'first' or 'second'."""
-        return f"arn:aws:iam::{self.values['account' if account == 'first' else 'second-account']}:{resource}"
+        number = self.values["account" if account == "first" else "second-account"]
+        return f"arn:{self.partition}:iam::{number}:{resource}"
 
     def lacks(self, needs: frozenset[str]) -> str:
         """Say which of `needs` is not met, and why; '' if all are."""
@@ -124,8 +126,9 @@ class Provisioner:
         self._run = secrets.token_hex(4)
         self._slots = asyncio.Semaphore(_IAM_AT_ONCE)
         self._unanswered = 0
-        self.estate = Estate()
+        self.estate = Estate(partition=target.endpoint.partition)
         on_aws, supplied = target.endpoint.is_aws, target.supplied
+        self._arn = f"arn:{target.endpoint.partition}"
         self._iam_call: IamCall = Tagged(partial(self._iam_call_as, target.credentials), self._run)
         accounts: dict[str, IamCall] = {}
         if iam is not None:
@@ -139,6 +142,7 @@ class Provisioner:
         self._fixtures_made = Fixtures(
             self._run, self.estate, supplied, accounts, self._providers, self._words, redactor,
             self._undo_parts, self._undo_wholes, is_aws=on_aws,
+            partition=target.endpoint.partition,
         )  # fmt: skip
         for secret in target.secrets():
             redactor.add(secret)
@@ -288,7 +292,7 @@ class Provisioner:
         elif request.signing.by != "none" and not signed:
             return None
         values = {
-            "role-arn": f"arn:aws:iam::123456789012:role{PATH}none",
+            "role-arn": f"{self._arn}:iam::123456789012:role{PATH}none",
             "user-access-key-id": "AKIAIOSFODNN7EXAMPLE",
         }
         if self._target.endpoint.is_aws:
@@ -382,7 +386,7 @@ class Provisioner:
         # The account alone would do on AWS; an emulator that takes only named users can then be tested too.
         values = self.estate.values
         named = [values["user-arn"]] if "user" in self.estate.has and "user-arn" in values else []
-        trusted = [f"arn:aws:iam::{values['account']}:root", *named]
+        trusted = [f"{self._arn}:iam::{values['account']}:root", *named]
         trust = document(
             {
                 "Effect": "Allow",
@@ -410,7 +414,8 @@ class Provisioner:
 
     async def _policies(self) -> None:
         """Have managed policies to name: those given, AWS's own on AWS, made ones elsewhere."""
-        arns = list(self._target.policy_arns or MANAGED_POLICIES)
+        of_aws = (arn.replace("arn:aws:", f"{self._arn}:", 1) for arn in MANAGED_POLICIES)
+        arns = list(self._target.policy_arns or of_aws)
         if not self._target.policy_arns and not self._target.endpoint.is_aws:
             if self._iam is None:
                 self._miss("managed-policies", "needs managed policies: give policy-arns in a target file")
@@ -505,7 +510,8 @@ class Provisioner:
     ) -> Exchange:
         values = (spare or {}) | self.estate.values
         signer = Signer(self._target.endpoint, self._target.region)
-        return await self._client.send(prepare(filled(request, values), signer, caller, datetime.now(UTC)))
+        request = filled(request, values, self._target.endpoint.partition)
+        return await self._client.send(prepare(request, signer, caller, datetime.now(UTC)))
 
     async def _try_token(self, role: str, token: str) -> Exchange:
         self._redactor.add(token)
@@ -515,7 +521,8 @@ class Provisioner:
     async def _iam_call_as(self, caller: Credentials, action: str, **parameters: str) -> Exchange:
         assert self._iam is not None  # noqa: S101 - callers have looked
         request = Request(action, (("Action", action), ("Version", IAM_VERSION), *parameters.items()))
-        prepared = prepare(request, Signer(self._iam.endpoint, "us-east-1", "iam"), caller, datetime.now(UTC))
+        signer = Signer(self._iam.endpoint, self._iam.endpoint.iam_region, "iam")
+        prepared = prepare(request, signer, caller, datetime.now(UTC))
         async with self._slots:  # so that what waits for its turn learns of the silence too
             if self._unanswered >= _DEAD_AFTER:
                 return Exchange(prepared, None, "not sent: IAM answers no more")

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from generators.expectation import fill
 from specs.contract import load
 from targets.http import Exchange
-from targets.wire import Prepared
+from targets.wire import Prepared, filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,11 +127,11 @@ class SdkClients:
         return replace(call.exchange, seconds=time.perf_counter() - begun, problem=problem)
 
     def _arguments(self, case: Case) -> dict[str, Any]:
-        values = self._estate.values
+        request = filled(case.request, self._estate.values, self._target.endpoint.partition)
         found: dict[str, Any] = {}
-        for name, value in case.request.parameters:
+        for name, value in request.parameters:
             if value is not None and name not in {"Action", "Version"}:
-                _put(found, name.split("."), int(value) if name in _INTEGERS else fill(value, values))
+                _put(found, name.split("."), int(value) if name in _INTEGERS else value)
         return found
 
 

@@ -15,7 +15,7 @@ from targets.credentials import Credentials
 from targets.fixtures import SEED_BITS, is_seed
 from targets.identity.openid import OpenIdIssuer, algorithms, private_key
 from targets.identity.saml import SamlIssuer
-from targets.profile import mistake, secret
+from targets.profile import mistake, refuse_unusable, secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +31,7 @@ LISTED = "python -m targets.fixtures lists what cases need"
 _PROVIDERS = {"saml": "saml-provider", "openid": "openid-provider"}
 _ACCOUNT = re.compile(r"arn:[\w-]*:[\w-]*:[\w-]*:(\d{12}):", re.ASCII)
 _ARN = re.compile(r"arn:[^:\s]*:iam:[^:\s]*:[^:\s]*:saml-provider/\S+", re.ASCII)
+_LONGEST_NAME = 100  # characters of a file's; a private key in PEM has more
 _LOOPBACK = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -126,8 +127,8 @@ def _fixture(fixture: Fixture, spec: FixtureSpec, path: Path, place: tuple[str, 
         raise mistake(path, place, f"is an identity provider, expected it as {_PROVIDERS[fixture.kind]}")
     if fixture.removed:
         raise mistake(path, place, "is removed in the middle of a run, expected it not to be given")
-    key_id = secret(path, spec.access_key_id, spec.access_key_id_from, "an access key id") or ""
-    hidden = secret(path, spec.secret_access_key, spec.secret_access_key_from, "a secret access key") or ""
+    key_id = secret(path, place, spec, "access_key_id") or ""
+    hidden = secret(path, place, spec, "secret_access_key") or ""
     if fixture.kind != "user" and (key_id or hidden or spec.mfa):
         raise mistake(path, place, f"is a {fixture.kind}, expected neither keys nor mfa: only users have them")
     if fixture.kind == "user" and not key_id:
@@ -137,19 +138,21 @@ def _fixture(fixture: Fixture, spec: FixtureSpec, path: Path, place: tuple[str, 
     if fixture.mfa != (spec.mfa is not None):
         wanted = "its mfa: serial-number and seed" if fixture.mfa else "no mfa: cases want it to have none"
         raise mistake(path, place, f"expected {wanted}")
+    keys = Credentials(key_id, hidden) if hidden else None
+    refuse_unusable(path, place, spec, keys or Credentials(key_id or "none", ""))
     return SuppliedFixture(
         arn=spec.arn,
         account=fixture.account,
         id=spec.id or "",
         access_key_id=key_id,
-        keys=Credentials(key_id, hidden) if hidden else None,
+        keys=keys,
         device=spec.mfa.serial_number if spec.mfa else "",
         seed=_seed(spec.mfa, path, place) if spec.mfa else "",
     )
 
 
 def _seed(spec: MfaSpec, path: Path, place: tuple[str, ...]) -> str:
-    seed = (secret(path, spec.seed, spec.seed_from, "the seed of an MFA device") or "").replace(" ", "").upper()
+    seed = (secret(path, (*place, "mfa"), spec, "seed") or "").replace(" ", "").upper()
     if not is_seed(seed):
         # Without what was found: it is a secret.
         complaint = f"expected base32 of {SEED_BITS} bits or more, as authenticator apps take it"
@@ -188,7 +191,7 @@ def _foreign(spec: OpenIdProviderSpec, path: Path) -> OpenIdIssuer:
     """Return an issuer that publishes its keys itself."""
     assert spec.issuer is not None  # noqa: S101 - the model has looked
     if urlsplit(spec.issuer).scheme not in {"http", "https"}:
-        raise mistake(path, ("openid-provider", "issuer"), f"found '{spec.issuer}', expected the URL of an issuer")
+        raise mistake(path, ("openid-provider", "issuer"), "expected the URL of an issuer, like https://idp.example.org")
     place = ("openid-provider", "key")
     text = _pem(path, place, spec.key or "")
     fitting = algorithms(_key(path, place, text))
@@ -207,7 +210,7 @@ def _foreign(spec: OpenIdProviderSpec, path: Path) -> OpenIdIssuer:
 def _served(spec: OpenIdProviderSpec, path: Path) -> OpenIdIssuer:
     """Return an issuer that the run serves where the target expects it."""
     place = ("openid-provider", "serve")
-    complaint = f"found '{spec.serve}', expected a URL like https://localhost:5699"
+    complaint = "expected a URL like https://localhost:5699, on loopback and with a port"
     try:
         url = urlsplit(spec.serve or "")
         port = url.port
@@ -233,6 +236,9 @@ def _tls(spec: OpenIdProviderSpec, path: Path) -> tuple[PrivateKey, Certificate]
 
 def _pem(path: Path, place: tuple[str, ...], name: str) -> str:
     """Return the text of a file that stands beside the target file."""
+    if not name.isprintable() or len(name) > _LONGEST_NAME:
+        # Without what was found: it may be the key itself.
+        raise mistake(path, place, "is no name of a file, expected one: what it holds stands there")
     try:
         return read_text(path.parent / name)
     except SpecError as error:

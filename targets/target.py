@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specs.loader import SpecError
+from targets import aws
+from targets.ambient import AmbientError, ambient_credentials
 from targets.credentials import Credentials
 from targets.embedded import EmbeddedServer, start_moto, start_reference
 from targets.endpoint import Endpoint, EndpointError, parse_endpoint
-from targets.profile import TargetFile, read_target_file
+from targets.profile import TargetFile, mistake, read_target_file
 from targets.supplied import Supplied, read_supplied
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_REGION = "us-east-1"
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SHOWABLE = re.compile(r"[A-Za-z0-9._:/-]{1,80}")  # what was given for a target, if it cannot hold a password
 # What emulators take for their administrator. Never anything from the user's environment.
 TEST_CREDENTIALS = Credentials("test", "test")
 SECOND_ACCOUNT = Credentials("test-second", "test")  # of the reference
@@ -65,45 +70,96 @@ def resolve(given: str, *, region: str | None = None, provision: bool = False) -
     `provision` allows making users and roles in a real AWS account.
 
     Raises:
-        TargetError: unknown name, malformed URL, mistaken file, no credentials for AWS.
+        TargetError: unknown name, malformed URL or region, mistaken file, no credentials for AWS.
     """
     try:
         if given in EMBEDDED:
-            return _embedded(given, region or DEFAULT_REGION)
-        if given == "aws":
-            return _aws(f"https://sts.{region or DEFAULT_REGION}.amazonaws.com", region, provision=provision)
-        if given.endswith((".yaml", ".yml")):
+            return _embedded(given, _emulated(region))
+        if _is_file(given):
             return _from_file(Path(given), region, provision=provision)
-        if "://" in given:
-            return _from_url(given, region, provision=provision)
-    except (EndpointError, SpecError) as error:
+        return _from_url(_url(given, region), region, provision=provision)
+    except (EndpointError, SpecError, AmbientError) as error:
         raise TargetError(str(error)) from None
-    raise _unknown(given)
 
 
-def points_at_aws(given: str) -> bool:
+def points_at_aws(given: str, region: str | None = None) -> bool:
     """Tell whether `given` means AWS itself, without asking for credentials or starting anything.
 
     Raises:
-        TargetError: it means nothing.
+        TargetError: it means nothing, or nothing in that region.
     """
     try:
-        if given.endswith((".yaml", ".yml")):
-            return parse_endpoint(read_target_file(Path(given)).endpoint).is_aws
-        if "://" in given:
-            return parse_endpoint(given).is_aws
+        if given in EMBEDDED:
+            return not _emulated(region)
+        if _is_file(given):
+            path = Path(given)
+            endpoint = _endpoint(path, "endpoint", (file := read_target_file(path)).endpoint)
+            return bool(_region_of_file(path, file, endpoint, region)) and endpoint.is_aws
+        endpoint = _sts(parse_endpoint(_url(given, region)))
+        return bool(_region(endpoint, region)) and endpoint.is_aws
     except (EndpointError, SpecError) as error:
         raise TargetError(str(error)) from None
-    if given != "aws" and given not in EMBEDDED:
-        raise _unknown(given)
-    return given == "aws"
 
 
-def _unknown(given: str) -> TargetError:
+def _is_file(given: str) -> bool:
+    return given.endswith((".yaml", ".yml")) and "://" not in given
+
+
+def _url(given: str, region: str | None) -> str:
+    """Return the URL that `given` means."""
+    if "://" in given:
+        return given
+    if given == "aws":
+        return _aws_url(DEFAULT_REGION if region is None else region)
     names = ", ".join(sorted(EMBEDDED))
-    return TargetError(
-        f"'{given}' is no target; expected a URL (http://127.0.0.1:4566), aws, a name ({names}) or a .yaml file"
-    )
+    shown = f"'{given}'" if _SHOWABLE.fullmatch(given) or not given else "what was given"
+    expected = f"a URL (http://127.0.0.1:4566), aws, a name ({names}) or a .yaml file"
+    raise TargetError(f"{shown} is no target; expected {expected}")
+
+
+# Regions
+
+
+def _aws_url(region: str) -> str:
+    if not aws.partition_of(region):
+        raise TargetError(f"--region: {_no_region(region)}, expected one of AWS's like {aws.like(region)}")
+    return f"https://{aws.sts_host(region)}"
+
+
+def _no_region(region: str) -> str:
+    return f"'{region}' is no region" if _REGION.fullmatch(region) else "what was given is no region"
+
+
+def _emulated(region: str | None) -> str:
+    """Return the region to sign for at what is not AWS: emulators take any, but it must be a word."""
+    if region is not None and not _REGION.fullmatch(region):
+        raise TargetError(f"--region: {_no_region(region)}, expected one like {DEFAULT_REGION}")
+    return region or DEFAULT_REGION
+
+
+def _region(endpoint: Endpoint, region: str | None) -> str:
+    """Return the region to sign for, as the option has it; of AWS, if it is not given, that of the host."""
+    service = endpoint.service
+    if service is None:
+        return _emulated(region)
+    if region is None or service.takes(region):
+        return region or service.region
+    raise TargetError(f"--region: {_no_region(region)} of {endpoint.url}, expected {service.region}")
+
+
+def _region_of_file(path: Path, file: TargetFile, endpoint: Endpoint, region: str | None) -> str:
+    """Return the region to sign for; the option goes before the file."""
+    if region is not None or file.region is None:
+        return _region(endpoint, region)
+    if not _REGION.fullmatch(file.region):
+        raise mistake(path, ("region",), f"is no region, expected one like {DEFAULT_REGION}")
+    if endpoint.service is not None and not endpoint.service.takes(file.region):
+        complaint = f"'{file.region}' is no region of {endpoint.url}, expected {endpoint.service.region}"
+        raise mistake(path, ("region",), complaint)
+    return file.region
+
+
+# Kinds of targets
 
 
 def _embedded(name: str, region: str) -> Target:
@@ -125,65 +181,53 @@ def _embedded(name: str, region: str) -> Target:
 
 
 def _from_url(url: str, region: str | None, *, provision: bool) -> Target:
-    endpoint = parse_endpoint(url)
+    endpoint = _sts(parse_endpoint(url))
+    signed_for = _region(endpoint, region)
     if endpoint.is_aws:
-        return _aws(url, region, provision=provision)
+        return Target(
+            name="aws",
+            endpoint=endpoint,
+            iam_endpoint=_iam_of_aws(endpoint) if provision else None,
+            region=signed_for,
+            credentials=ambient_credentials(),
+            one_region=True,
+        )
     return Target(
         name=endpoint.authority,
         endpoint=endpoint,
         iam_endpoint=endpoint,
-        region=region or DEFAULT_REGION,
+        region=signed_for,
         credentials=TEST_CREDENTIALS,
     )
 
 
-def _aws(url: str, region: str | None, *, provision: bool) -> Target:
-    """AWS itself: the one place where the user's ambient credentials are used."""
-    endpoint = parse_endpoint(url)
-    parts = endpoint.host.split(".")
-    named = parts[1] if len(parts) > 3 and parts[0] == "sts" else DEFAULT_REGION  # noqa: PLR2004 - sts.REGION.amazonaws.com
-    return Target(
-        name="aws",
-        endpoint=endpoint,
-        iam_endpoint=parse_endpoint("https://iam.amazonaws.com") if provision else None,
-        region=region or named,
-        credentials=_ambient_credentials(),
-        one_region=True,
-    )
+def _sts(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint, unless it is AWS's IAM."""
+    if endpoint.service is not None and endpoint.service.name != aws.STS:
+        right = aws.sts_host(endpoint.service.region)
+        raise EndpointError(f"'{endpoint.url}' is AWS's IAM, expected its STS, one like https://{right}")
+    return endpoint
 
 
-def _ambient_credentials() -> Credentials:
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only AWS needs the whole of botocore
-    from botocore.session import get_session  # noqa: PLC0415
-
-    try:
-        found = get_session().get_credentials()
-        frozen = found.get_frozen_credentials() if found is not None else None
-    except BotoCoreError as error:
-        raise TargetError(f"no AWS credentials: {' '.join(str(error).split())}") from None
-    if frozen is None:
-        raise TargetError("no AWS credentials found; expected a profile or AWS_ACCESS_KEY_ID and its secret")
-    return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+def _iam_of_aws(endpoint: Endpoint) -> Endpoint:
+    """Return the IAM of the partition that an endpoint of AWS is in."""
+    return parse_endpoint(f"https://{aws.iam_host(endpoint.partition)}")
 
 
 def _from_file(path: Path, region: str | None, *, provision: bool) -> Target:
     file = read_target_file(path)
-    endpoint = parse_endpoint(file.endpoint)
-    iam = parse_endpoint(file.iam_endpoint) if file.iam_endpoint else endpoint
-    if endpoint.is_aws and not file.iam_endpoint:
-        iam = parse_endpoint("https://iam.amazonaws.com")
-    if endpoint.is_aws and not iam.is_aws:
-        raise TargetError(f"{path}: iam-endpoint is not AWS though endpoint is; expected both or neither")
+    endpoint = _endpoint(path, "endpoint", file.endpoint)
+    iam = _iam_of_file(path, file, endpoint)
     wanted = file.provision if file.provision is not None else provision or not endpoint.is_aws
     return Target(
         name=file.name or path.stem,
         endpoint=endpoint,
         iam_endpoint=iam if wanted else None,
-        region=region or file.region,
+        region=_region_of_file(path, file, endpoint, region),
         credentials=_credentials(file, path, endpoint),
-        user=file.user.read(path) if file.user else None,
-        root=file.root.read(path) if file.root else None,
-        second_account=file.second_account.read(path) if file.second_account else None,
+        user=file.user.read(path, "user") if file.user else None,
+        root=file.root.read(path, "root") if file.root else None,
+        second_account=file.second_account.read(path, "second-account") if file.second_account else None,
         role_arn=file.role_arn,
         role_max_session_seconds=file.role_max_session_seconds,
         policy_arns=file.policy_arns or (),
@@ -193,7 +237,34 @@ def _from_file(path: Path, region: str | None, *, provision: bool) -> Target:
     )
 
 
+def _endpoint(path: Path, key: str, url: str) -> Endpoint:
+    """Read a URL of a target file; raises SpecError with file and line."""
+    try:
+        found = parse_endpoint(url)
+        return _sts(found) if key == "endpoint" else found
+    except EndpointError as error:
+        raise mistake(path, (key,), str(error)) from None
+
+
+def _iam_of_file(path: Path, file: TargetFile, endpoint: Endpoint) -> Endpoint:
+    """Return where IAM is: keys of one partition, or of an emulator, are never sent to another's."""
+    if file.iam_endpoint is None:
+        return _iam_of_aws(endpoint) if endpoint.is_aws else endpoint
+    iam = _endpoint(path, "iam-endpoint", file.iam_endpoint)
+    wrong = ""
+    if endpoint.is_aws != iam.is_aws:
+        wrong = f"is {'' if iam.is_aws else 'not '}AWS though endpoint is{' not' if iam.is_aws else ''}"
+    elif iam.service is not None and iam.service.name != aws.IAM:
+        wrong = "is AWS's STS"
+    elif iam.partition != endpoint.partition:
+        wrong = f"is of the partition {iam.partition} though endpoint is of {endpoint.partition}"
+    if wrong:
+        right = f"expected {_iam_of_aws(endpoint).url}, or none" if endpoint.is_aws else "expected both or neither"
+        raise mistake(path, ("iam-endpoint",), f"{wrong}, {right}")
+    return iam
+
+
 def _credentials(file: TargetFile, path: Path, endpoint: Endpoint) -> Credentials:
     if file.credentials is not None:
-        return file.credentials.read(path)
-    return _ambient_credentials() if endpoint.is_aws else TEST_CREDENTIALS
+        return file.credentials.read(path, "credentials")
+    return ambient_credentials() if endpoint.is_aws else TEST_CREDENTIALS

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from generators.expectation import fill
+from targets.aws import in_partition
 from targets.percent import escaped
 
 if TYPE_CHECKING:
@@ -85,13 +86,14 @@ class _Auth(SigV4Auth):  # type: ignore[misc]  # botocore is untyped
         return headers
 
 
-def filled(request: Request, values: Mapping[str, str]) -> Request:
-    """Put the run's values for the placeholders of a case's request; raises KeyError for unknown ones.
+def filled(request: Request, values: Mapping[str, str], partition: str = "aws") -> Request:
+    """Put the run's values for the placeholders of a case's request, and ARNs of the run into its partition.
 
-    What comes of it is sent as it is: a value that looks like a placeholder itself is none.
+    What comes of it is sent as it is: a value that looks like a placeholder itself is none. Raises KeyError for
+    unknown placeholders.
     """
-    parameters = tuple((name, None if value is None else fill(value, values)) for name, value in request.parameters)
-    return replace(request, parameters=parameters)
+    pairs = ((n, None if v is None else fill(in_partition(v, partition), values)) for n, v in request.parameters)
+    return replace(request, parameters=tuple(pairs))
 
 
 def prepare(request: Request, signer: Signer, credentials: Credentials | None, now: datetime) -> Prepared:

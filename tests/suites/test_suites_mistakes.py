@@ -48,7 +48,16 @@ MISTAKES: dict[str, tuple[Make, tuple[str, ...]]] = {
     "unknown target": (_given("--target=mto"), ("'mto' is no target", "aws", "moto", ".yaml")),
     "no host": (_given("--target=http://"), ("names no host", "http://127.0.0.1:4566")),
     "another scheme": (_given("--target=ftp://127.0.0.1:4566"), ("no http or https scheme",)),
-    "a port that is no number": (_given("--target=http://127.0.0.1:port"), ("is no URL",)),
+    "a port that is no number": (_given("--target=http://127.0.0.1:port"), ("port is none; expected 1 to 65535",)),
+    "a region that is a host": (_given("--target=aws", "--region=evil.test/"), ("--region: what was given is no",)),
+    "a region with a new line": (_given(f"--target={URL}", "--region=a\r\nb"), ("--region: what was given is no",)),
+    "a region that is a host, in a plan": (
+        _given("--target=aws", "--region=evil.test/", "--plan=-"), ("--region: what was given is no region",)
+    ),
+    "a region of another host": (
+        _given("--target=https://sts.eu-west-1.amazonaws.com", "--region=us-east-1"), ("expected eu-west-1",)
+    ),
+    "a host called like AWS's": (_given("--target=https://sts.us-esat.amazonaws.com"), ("like AWS's STS",)),
     "credentials in the URL": (_given("--target=http://AKIA:hunter2hunter2@127.0.0.1:9"), ("holds credentials",)),
     "AWS over plain http": (_given("--target=http://sts.amazonaws.com"), ("AWS over plain http", "https")),
     "a target file that is not there": (

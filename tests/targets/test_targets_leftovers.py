@@ -648,8 +648,10 @@ def test_no_secret_is_printed(hostile: Start) -> None:
         (["--target=http://127.0.0.1:1", "--older-than=1e3"], "argument --older-than: '1e3' is no number .*"),
         (["--target=http://127.0.0.1:1", "--rem"], "unrecognized arguments: --rem"),
         (["--target=http://127.0.0.1:1"], "http://127.0.0.1:1: .*connection refused; expected an IAM .*"),
-        (["--target=http://a..b"], r"http://a\.\.b: ListUsers: no connection: .*"),
-        (["--target=http://\x1b[2J\n"], r"--target: .*\\x1b\[2J.*"),
+        (["--target=http://a..b"], r"--target: the URL names no host; .*"),
+        (["--target=http://\x1b[2J\n"], r"--target: the URL holds a space, a control character .*"),
+        (["--target=\x1b[2J\n"], r"--target: what was given is no target; .*"),
+        (["--target=http://127.0.0.1:1", "--region=a/b\n"], r"--target: --region: what was given is no region, .*"),
         (["--target=none.yaml"], "--target: none.yaml: no such file"),
     ],
 )
