@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from targets.wire import scope_region
+
 if TYPE_CHECKING:
     from generators.case import Case
     from targets.target import Target
@@ -31,7 +33,7 @@ def command(case: Case, sent: Prepared, target: Target) -> str:
         return f"pytest --target={shlex.quote(_name(target))} -k {shlex.quote(case.id)}"
     parts = ["curl", "--silent", "--show-error", "--include"]
     if signing.by == "header":
-        scope = f"aws:amz:{signing.region or target.region}:{signing.service or 'sts'}"
+        scope = f"aws:amz:{scope_region(signing, target.region)}:{signing.service or 'sts'}"
         parts += ["--aws-sigv4", shlex.quote(scope), "--user", '"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"']
         if signing.caller not in {"user", "unknown-key", "wrong-secret", "session-without-token"}:
             parts += ["--header", '"X-Amz-Security-Token: $AWS_SESSION_TOKEN"']

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]", re.ASCII)  # a tab is fine in a header
+_ELSEWHERE = "us-gov-west-1"
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -163,9 +164,14 @@ def _times(unsigned: Prepared, signing: Signing) -> tuple[str, str]:
     return moment.strftime(_STAMP), scope.strftime(_STAMP)
 
 
+def scope_region(signing: Signing, region: str) -> str:
+    """Return the region of the credential scope for a target in `region`: one that a case names is another."""
+    return _ELSEWHERE if signing.region == region else signing.region or region
+
+
 def _auth(signer: Signer, credentials: Credentials, signing: Signing) -> _Auth:
     keys = BotoCredentials(credentials.access_key_id, credentials.secret_access_key)
-    auth = _Auth(keys, signing.service or signer.service, signing.region or signer.region)
+    auth = _Auth(keys, signing.service or signer.service, scope_region(signing, signer.region))
     auth.host_signed = signing.alter != "host-not-signed"
     return auth
 

@@ -22,6 +22,7 @@ from targets.target import resolve
 from targets.wire import Signer, filled, prepare
 
 if TYPE_CHECKING:
+    from generators.case import Request
     from targets.http import Client
     from targets.wire import Prepared
 
@@ -128,7 +129,10 @@ def test_requests_name_arns_of_their_partition() -> None:
         ("https://sts.cn-north-1.amazonaws.com.cn", "aws-cn"),
     ):
         signer = Signer(parse_endpoint(url), "cn-north-1")
-        given = dict(parse_qsl(prepare(filled(request, values, signer.endpoint.partition), signer, keys, now).body.decode()))
-        assert given["RoleArn"] == f"arn:{partition}:iam::111122223333:role/x"
-        given = dict(parse_qsl(prepare(filled(made_up, values, signer.endpoint.partition), signer, keys, now).body.decode()))
-        assert given["RoleArn"] == "arn:aws:iam::123456789012:role/x"
+
+        def role_of(request: Request, signer: Signer = signer) -> str:
+            sent = prepare(filled(request, values, signer.endpoint.partition), signer, keys, now)
+            return dict(parse_qsl(sent.body.decode()))["RoleArn"]
+
+        assert role_of(request) == f"arn:{partition}:iam::111122223333:role/x"
+        assert role_of(made_up) == "arn:aws:iam::123456789012:role/x"

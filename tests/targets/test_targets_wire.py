@@ -379,3 +379,10 @@ def test_the_header_of_a_request_signed_twice_is_right_for_itself() -> None:
 def test_every_alteration_is_looked_at() -> None:
     field = Signing.model_fields["alter"].annotation
     assert set(re.findall(r"'([a-z-]+)'", str(field))) == HEADER.keys() | QUERY.keys() | {"drop-date"}
+
+
+@pytest.mark.parametrize(("region", "scope"), [("us-east-1", "us-gov-east-1"), ("us-gov-east-1", "us-gov-west-1")])
+def test_a_wrong_region_is_wrong_in_every_region(region: str, scope: str) -> None:
+    request = replace(PLAIN, signing=Signing(region="us-gov-east-1"))
+    sent = prepare(request, Signer(SIGNER.endpoint, region), KEYS, NOW)
+    assert f"/{scope}/sts/aws4_request" in dict(sent.headers)["Authorization"]
