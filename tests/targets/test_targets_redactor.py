@@ -7,6 +7,7 @@ import json
 import random
 import re
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from generators.answer import Answer
 from targets.credentials import Credentials
 from targets.redactor import REDACTED, Redactor
+from targets.wire import Prepared
 from tests.servers import mint
 
 if TYPE_CHECKING:
@@ -180,3 +182,131 @@ def test_learning_from_a_hostile_answer_is_soon_done(text: str) -> None:
     begun = time.perf_counter()
     Redactor().learn(text)
     assert time.perf_counter() - begun < 1
+
+
+# What an endpoint teaches has bounds
+
+
+TOKEN_OF = "<SessionToken>{}</SessionToken>"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "MalformedPolicyDocument",
+        "sts-conformance-1a2b3c4d-role-5e6f",
+        "AKIAIOSFODNN7EXAMPLE",
+        "AROACKCEVSQ6C2EXAMPL1",
+        "arn:aws:iam::123456789012:role/x",
+        "http://127.0.0.1:5000/a/b/c",
+        "with blanks between words",
+        "0123456789abcdefghi",
+        "",
+        "AssumeRoleWithWebIdentity",
+    ],
+)
+def test_what_is_no_secret_is_not_learnt(word: str) -> None:
+    redactor = Redactor()
+    redactor.learn(TOKEN_OF.format(word))
+    assert redactor.known == frozenset()
+    assert redactor.clean(f"it says {word}") == f"it says {word}"
+
+
+def test_what_the_request_says_is_not_learnt() -> None:
+    said = "value-of-a-tag-of-the-case"
+    request = Prepared("POST", "/", (), f"Tags.member.1.Value={said}".encode(), datetime.now(UTC))
+    answer = Answer(200, (), TOKEN_OF.format(said).encode())
+    redactor = Redactor()
+    redactor.learn_from(answer, request)
+    assert redactor.known == frozenset()
+    redactor.learn_from(answer)
+    assert redactor.known == {said}
+
+
+def test_of_one_answer_few_are_learnt_and_all_are_taken_out() -> None:
+    text = "".join(TOKEN_OF.format(f"{n:020d}") for n in range(30_000))
+    redactor = Redactor()
+    redactor.learn_from(Answer(200, (), f"<R>{text}</R>".encode()))
+    assert len(redactor.known) == 16
+    assert not re.search(r"\d{20}", redactor.clean(text))
+
+
+def test_what_was_learnt_first_is_forgotten_first() -> None:
+    redactor = Redactor([f"{1:020d}"])
+    for number in range(20_010):
+        redactor.learn(TOKEN_OF.format(f"{number:020d}"))
+    assert len(redactor.known) == 20_001
+    text = f"{1:020d} {5:020d} {20_005:020d}"
+    assert redactor.clean(text) == f"{REDACTED} {5:020d} {REDACTED}"
+
+
+def test_many_long_tokens_are_forgotten_before_they_fill_the_memory() -> None:
+    redactor = Redactor()
+    for number in range(1000):
+        redactor.learn(TOKEN_OF.format(f"{number:016000d}"))
+    assert 0 < len(redactor.known) <= 500
+    redactor.learn(TOKEN_OF.format("a" * 20_000))
+    assert not [secret for secret in redactor.known if len(secret) > 16_384]
+
+
+def test_a_text_made_to_be_compared_with_everything_is_withheld() -> None:
+    redactor = Redactor()
+    for length in range(100, 2_000):
+        redactor.learn(TOKEN_OF.format(("abcdefgh" * 300)[:length]))
+    text = "abcdefgi" + "abcdefgh" * 20_000
+    assert redactor.clean(text) == f"{REDACTED} ({len(text)} characters)"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "<SessionToken>{}</SessionToken>",
+        "<a:SecretAccessKey x='1'>{}</a:SecretAccessKey>",
+        "<SessionToken><![CDATA[{}]]>",
+        '"SessionToken": "{}"',
+        "'secretAccessKey' : '{}'",
+        '{{"Token":"{}"}}',
+        "<Base32StringSeed>{}",
+    ],
+)
+def test_fields_named_for_secrets_are_emptied_whatever_they_hold(field: str) -> None:
+    assert "short one" not in Redactor().clean(f"x {field.format('short one')} y")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X-Amz-Security-Token: {}",
+        "x-amz-security-token:{}",
+        "{{'X-Amz-Security-Token': '{}'}}",
+        "X-Amz-Security-Token={}&x=1",
+        "b'X-Amz-Security-Token': b'{}'",
+    ],
+)
+def test_the_header_of_a_session_token_is_emptied(line: str) -> None:
+    assert "unheard-of:token" not in Redactor().clean(line.format("unheard-of:token"))
+
+
+def test_the_start_of_a_text_is_cleaned_as_the_whole_is() -> None:
+    redactor = Redactor([TOKEN])
+    text = f"{'x' * 90}{TOKEN}{'y' * 1000}"
+    for limit in (10, 90, 95, 100, 101, 200):
+        assert redactor.clean_start(text, limit) == redactor.clean(text)[:limit]
+
+
+def test_halves_of_a_secret_are_taken_out() -> None:
+    redactor = Redactor([TOKEN])
+    assert redactor.clean_cut(f"token = '{TOKEN[:100]}...{TOKEN[-100:]}'") == f"token = '{REDACTED}'"
+    assert redactor.clean_cut("one of many words...another of many") == "one of many words...another of many"
+
+
+def test_what_is_in_utf_16_is_cleaned() -> None:
+    redactor = Redactor([TOKEN])
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        assert TOKEN not in redactor.clean(Answer(200, (), f"<R>{TOKEN}</R>".encode(encoding)).text)
+
+
+def test_own_words_are_not_kept_of_credentials_that_we_use() -> None:
+    redactor = Redactor()
+    redactor.add_handed_out("AccessDenied", "wJalrXUtnFEMI/K7")
+    assert redactor.known == {"wJalrXUtnFEMI/K7"}

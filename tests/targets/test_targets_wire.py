@@ -16,7 +16,7 @@ from generators.case import Request, plain_request
 from specs.model import Signing
 from targets.credentials import Credentials
 from targets.endpoint import parse_endpoint
-from targets.wire import Prepared, Signer, filled, prepare
+from targets.wire import Prepared, Signer, Unsendable, filled, prepare
 
 NOW = datetime(2026, 11, 22, 7, 30, 5, tzinfo=UTC)
 KEYS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -386,3 +386,23 @@ def test_a_wrong_region_is_wrong_in_every_region(region: str, scope: str) -> Non
     request = replace(PLAIN, signing=Signing(region="us-gov-east-1"))
     sent = prepare(request, Signer(SIGNER.endpoint, region), KEYS, NOW)
     assert f"/{scope}/sts/aws4_request" in dict(sent.headers)["Authorization"]
+
+
+def test_what_looks_like_a_placeholder_in_a_value_is_none() -> None:
+    """A value may be an endpoint's."""
+    request = PLAIN.with_parameters(("RoleArn", "${role-arn}"))
+    once = filled(request, {"role-arn": "arn:${account}:${role-arn}", "account": "1"})
+    sent = prepare(once, SIGNER, KEYS, NOW).body.decode()
+    assert dict(parse_qsl(sent))["RoleArn"] == "arn:${account}:${role-arn}"
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Injected: yes", "a\nb", "a\x00", "a\x7f"])
+def test_what_would_break_out_of_its_line_is_not_sent(text: str) -> None:
+    for sent in (
+        Prepared("POST", "/", (("X-Header", text),), b"", NOW),
+        Prepared("POST", f"/{text}", (), b"", NOW),
+        prepare(PLAIN, SIGNER, replace(KEYS, session_token=text), NOW),
+        prepare(PLAIN, SIGNER, replace(KEYS, access_key_id=text), NOW),
+    ):
+        with pytest.raises(Unsendable, match="control character"):
+            sent.to_bytes()
