@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A session's end may be this far from request time + duration: clocks, rounding, a slow link. Seconds.
 LIFETIME_TOLERANCE = 60.0
+# Characters of a session token that are 100 percent of PackedPolicySize (observed: size-ar-plain).
+TOKEN_LIMIT = 4096
 # A value of the run, or a part of one. What stands for something in IAM policies has a colon, and is none.
 _PLACEHOLDER = r"\$\{([a-z0-9-]+(?:\.[A-Za-z0-9/-]+)?)\}"
 
@@ -206,14 +208,24 @@ def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, st
 def _value_complaint(
     check: CheckSpec, what: str, text: str, answer: Answer, values: Mapping[str, str], sent_at: datetime
 ) -> str:
+    if check.unless_share_of is not None and text == share_of_token(answer.text_at(check.unless_share_of) or ""):
+        return ""
     if check.lifetime_seconds is not None:
         return _lifetime_complaint(what, text, check.lifetime_seconds, sent_at)
     if check.same_as_header is not None and text != answer.header(check.same_as_header):
         return f"{what} is not what the header {check.same_as_header} says"
+    other = answer.text_at(check.same_as) if check.same_as is not None else None
+    if other is not None and text != other:
+        return f"{what} is '{text}', and {check.same_as} is '{other}'"
     if check.differs is not None and text == fill(check.differs, values):
         return f"{what} is the same again"
     pattern = fill(check.matches, values, escape=True) if check.matches is not None else None
     return _length_complaint(check, text) or _text_complaint(what, text, pattern)
+
+
+def share_of_token(token: str) -> str:
+    """Return the percentage that a session token has of the 4,096 characters that it may have, rounded down."""
+    return str(100 * len(token) // TOKEN_LIMIT)
 
 
 def _in_json(text: str, path: str) -> str | None:

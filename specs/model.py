@@ -202,6 +202,13 @@ class CheckSpec(Doc):
     same_as_header: str | None = Field(
         default=None, description="The text at `at` equals this header's value"
     )
+    same_as: str | None = Field(
+        default=None, description="The text at `at` equals that at this path, where there is something"
+    )
+    unless_share_of: str | None = Field(
+        default=None,
+        description="Not looked at where it is the percentage that the token at this path has of 4,096 characters",
+    )
     header: str | None = None
     header_matches: str | None = None
     order: tuple[str, ...] = Field(default=(), description="Children of `at` in just this order")
@@ -494,6 +501,9 @@ class AnswerSpec(Doc):
     status: int
     code: str | None = Field(default=None, description="Error code; null for answers without an error body")
     authority: Authority
+    seen: str | None = Field(
+        default=None, description="When it was last observed, as far as that is known: a year, month or day"
+    )
     source: Source
 
 
@@ -592,6 +602,10 @@ class Observation(Doc):
     namespace: str | None = None
     location: str | None = None
     xml: str | None = None
+    seen: str | None = Field(default=None, description="When, as far as the source tells: a year, month or day")
+    contradicts: str | None = Field(
+        default=None, description="Which older entry or which expectation it speaks against, and under what condition"
+    )
 
 
 class ObservedFile(Doc):

@@ -12,7 +12,7 @@ from targets.reference import authorize, constraints, saml, web_identity
 from targets.reference.arns import Arn, parse_arn
 from targets.reference.authentication import merged, root_of
 from targets.reference.model import Caller, Principal, Refused, Role, Session
-from targets.reference.packing import check_packed, packed_percent
+from targets.reference.packing import check_packed, packed_percent, utilization
 from targets.reference.policy import MalformedPolicy, parse
 from targets.reference.tokens import UnreadableToken, account_of
 
@@ -44,13 +44,11 @@ OAUTH_PROVIDERS = frozenset({"www.amazon.com", "graph.facebook.com"})  # AssumeR
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Session policies and tags of a request, with their packed size."""
+    """Session policies and tags of a request."""
 
     policies: tuple[str, ...] | None  # None: none were passed
     tags: tuple[tuple[str, str], ...]
     transitive: tuple[str, ...]
-    packed: int
-    passed: bool  # whether anything of it was passed
 
 
 @cache
@@ -137,7 +135,7 @@ class Operations:
         restriction = self._restriction(values, inherited, arn.account)
         self.check_contexts(values)
         mfa = self.check_mfa(caller, values)
-        source = self.source_identity(caller, arn, values)
+        source = self.source_identity(caller, values)
         role = self._iam.role(arn.text)
         self.check_may_assume(caller, role, arn, values, restriction, mfa=mfa)
         assert role is not None  # noqa: S101 - a role that does not exist is refused
@@ -151,16 +149,16 @@ class Operations:
             policies=restriction.policies,
             mfa=mfa,
         )
-        return self._answer_of_role(session, restriction) | {"SourceIdentity": session.source_identity}
+        return self._answer_of_role(session) | {"SourceIdentity": session.source_identity}
 
-    def source_identity(self, caller: Caller, arn: Arn, values: Values) -> str | None:
+    def source_identity(self, caller: Caller, values: Values) -> str | None:
         """Return the new session's source identity: once set, it stays (AssumeRole > SourceIdentity)."""
         asked: str | None = values.get("SourceIdentity")
         held = caller.session.source_identity if caller.session else None
         if held is not None and asked not in {None, held}:
-            who = caller.principal.arn
-            denial = f"User: {who} is not authorized to perform: sts:SetSourceIdentity on resource: {arn.text}"
-            raise Refused("source-identity-denied", denial)
+            raise Refused(
+                "source-identity-set-already", "The source identity is already set for this assume role session"
+            )
         return asked or held
 
     def check_may_assume(
@@ -219,7 +217,7 @@ class Operations:
         session = self._federated_session("saml", identity, role_arn, values, name, restriction)
         if identity.not_on_or_after is not None:
             session = replace(session, expires=min(session.expires, identity.not_on_or_after))
-        return self._answer_of_role(session, restriction) | {
+        return self._answer_of_role(session) | {
             "Subject": identity.subject,
             "SubjectType": identity.subject_type,
             "Issuer": identity.issuer,
@@ -252,7 +250,7 @@ class Operations:
         return {
             "SubjectFromWebIdentityToken": identity.subject,
             "Audience": identity.audience,
-            **self._answer_of_role(session, restriction),
+            **self._answer_of_role(session),
             "Provider": identity.issuer,
             "SourceIdentity": identity.source_identity,
         }
@@ -316,7 +314,8 @@ class Operations:
         self.check_long_term(caller, "GetSessionToken")
         mfa = self.check_mfa(caller, values)
         session = self._user_session(caller, caller.principal, values["DurationSeconds"], "session-token")
-        return {"Credentials": self._credentials(replace(session, mfa=mfa))}
+        credentials = self._credentials(replace(session, mfa=mfa))
+        return {"Credentials": credentials, **_size_of(credentials)}
 
     def get_federation_token(self, caller: Caller, values: Values) -> Result:
         """Hand out credentials of a federated user, whose rights are the caller's cut by the session policies."""
@@ -331,10 +330,11 @@ class Operations:
         federated = Principal("federated-user", who.account, arn, f"{who.account}:{name}")
         session = self._user_session(caller, federated, values["DurationSeconds"], "federation")
         session = replace(session, tags=restriction.tags, policies=restriction.policies)
+        credentials = self._credentials(session)
         return {
-            "Credentials": self._credentials(session),
+            "Credentials": credentials,
             "FederatedUser": {"FederatedUserId": federated.user_id, "Arn": federated.arn},
-            "PackedPolicySize": restriction.packed,  # observed.yaml, gft-success: always there
+            **_packed_size_of(credentials),
         }
 
     def check_long_term(self, caller: Caller, operation: str) -> None:
@@ -369,7 +369,8 @@ class Operations:
         deny_all = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
         held = caller.session.source_identity if caller.session else None
         session = replace(session, policies=(deny_all,), source_identity=held)
-        return {"Credentials": self._credentials(session), "SourceIdentity": held}
+        credentials = self._credentials(session)
+        return {"Credentials": credentials, "SourceIdentity": held, **_size_of(credentials)}
 
     def get_delegated_access_token(self, caller: Caller, values: Values) -> Result:
         """Trade a token, which `trade_in_token` made, for credentials of the principal that it names."""
@@ -385,9 +386,10 @@ class Operations:
                 f"User: {who} is not authorized to perform: sts:GetDelegatedAccessToken on resource: *",
             )
         session = self._role_session(role, "delegated", _HOUR, "delegation")
+        credentials = self._credentials(session)
         return {
-            "Credentials": self._credentials(session),
-            "PackedPolicySize": 0,
+            "Credentials": credentials,
+            **_packed_size_of(credentials),
             "AssumedPrincipal": session.principal.arn,
         }
 
@@ -473,9 +475,8 @@ class Operations:
         for text in inline:
             self.check_policy(text)
         policies = (*inline, *managed) if inline or managed else None
-        percent = self.packed(inline, arns, tags)
-        check_packed(percent, tags_only=not (inline or arns))
-        return Restriction(policies, tags, transitive, percent, passed=bool(inline or arns or tags))
+        check_packed(self.packed(inline, arns, tags), tags_only=not (inline or arns))
+        return Restriction(policies, tags, transitive)
 
     def check_policy(self, text: str) -> None:
         """Refuse a text that is no policy document."""
@@ -530,10 +531,21 @@ class Operations:
             "Expiration": session.expires,
         }
 
-    def _answer_of_role(self, session: Session, restriction: Restriction) -> Result:
-        who = session.principal
+    def _answer_of_role(self, session: Session) -> Result:
+        who, credentials = session.principal, self._credentials(session)
         return {
             "AssumedRoleUser": {"AssumedRoleId": who.user_id, "Arn": who.arn},
-            "Credentials": self._credentials(session),
-            "PackedPolicySize": restriction.packed if restriction.passed else None,  # observed.yaml, ar-success
+            "Credentials": credentials,
+            **_packed_size_of(credentials),
         }
+
+
+def _packed_size_of(credentials: dict[str, Tree | None]) -> Result:
+    """Return PackedPolicySize, which speaks of the whole token since September 2026 (observed.yaml, size-*)."""
+    sizes = _size_of(credentials)
+    return {"PackedPolicySize": sizes["SessionTokenUtilization"], **sizes}
+
+
+def _size_of(credentials: dict[str, Tree | None]) -> Result:
+    token = str(credentials["SessionToken"])
+    return {"SessionTokenUtilization": utilization(token), "SessionTokenSize": len(token)}

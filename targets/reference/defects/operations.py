@@ -319,8 +319,8 @@ def _federation_tokens() -> Iterator[Defect]:
         edits.element(operation, ("FederatedUser", "FederatedUserId"), lambda value: value.partition(":")[2]),
     )  # fmt: skip
     yield Defect(
-        f"{own}.response.packed-policy-size.present", "absent-if-zero", "PackedPolicySize is left out where it is 0",
-        edits.element(operation, ("PackedPolicySize",), lambda value: value or None),
+        f"{own}.response.packed-policy-size.present", "absent", "PackedPolicySize is left out",
+        edits.element(operation, ("PackedPolicySize",), lambda _: None),
     )  # fmt: skip
     yield Defect(
         f"{own}.policy.none-no-permissions", "policy-required", "a session policy must be passed",

@@ -626,16 +626,16 @@ def _source_identity() -> Iterator[Defect]:
 def _asked_first(service: Service) -> None:
     held = service.operations.source_identity
 
-    def asked(caller: Caller, arn: Any, values: Values) -> str | None:
+    def asked(caller: Caller, values: Values) -> str | None:
         wanted: str | None = values.get("SourceIdentity")
-        return wanted or held(caller, arn, values)
+        return wanted or held(caller, values)
 
     edits.substitute(service.operations, "source_identity", asked)
 
 
 def _forgotten(service: Service) -> None:
     edits.substitute(
-        service.operations, "source_identity", lambda _caller, _arn, values: values.get("SourceIdentity")
+        service.operations, "source_identity", lambda _caller, values: values.get("SourceIdentity")
     )
 
 
