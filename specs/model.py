@@ -360,7 +360,8 @@ class GivenSpec(Doc):
 SpoiltAssertion = Literal[
     "unsigned", "foreign-key", "tampered", "empty-signature", "sha1", "sha1-digest", "not-base64", "not-xml",
     "not-saml", "no-assertion", "no-issuer", "two-assertions", "commented", "doctype", "entities",
-    "external-entity", "nested", "xsw1", "xsw2", "xsw3", "xsw4", "xsw5", "xsw6", "xsw7", "xsw8", "same-id",
+    "external-entity", "nested", "no-conditions", "no-authn-statement", "not-before-word", "response-issuer",
+    "response-signature", "xsw1", "xsw2", "xsw3", "xsw4", "xsw5", "xsw6", "xsw7", "xsw8", "same-id",
 ]  # fmt: skip
 SpoiltToken = Literal[
     "not-jwt", "truncated", "unsigned", "alg-none", "alg-none-disguised", "hmac", "foreign-key", "embedded-key",
@@ -374,6 +375,7 @@ class AssertionSpec(Doc):
     from_: str = Field(alias="from", description="$name of a SAML provider given")
     role: str | None = Field(default=None, description="$name or ARN; default: the RoleArn of the call")
     provider: str | None = Field(default=None, description="$name or ARN; default: the PrincipalArn of the call")
+    provider_first: bool = Field(default=False, description="Name the provider before the role")
     subject: str | None = None
     subject_format: str | None = None
     session_name: str | None = None

@@ -65,6 +65,7 @@ class Estate:
     unsupported: dict[str, str] = field(default_factory=dict)  # operation -> how it answered
     server: str = ""
     seeds: dict[str, str] = field(default_factory=dict)  # of MFA devices, by their users' fixtures
+    used_codes: dict[str, str] = field(default_factory=dict)  # the last that each of these devices showed
     issuers: dict[str, SamlIssuer | OpenIdIssuer] = field(default_factory=dict)  # by fixture
     audiences: dict[str, str] = field(default_factory=dict)  # of OpenID Connect providers: what tokens are for
 

@@ -209,6 +209,8 @@ def assume_role_with_federation(
     """
     demand = _Demand(session_name, identity.tags, identity.transitive, identity.source_identity)
     context = {**context_at(now, extra), **_grouped(identity.conditions), **_demand_context(demand)}
+    if kind == "saml":  # observed: saml-trust-context-keys; there is no aws:PrincipalArn
+        context |= {"aws:principalaccount": (identity.provider.split(":")[4],), "aws:principaltype": ("User",)}
     for action in _actions(_FEDERATION_ACTIONS[kind], bool(identity.tags), identity.source_identity):
         if role is None or not _trusts(role, kind, identity, Ask(action, role.arn, context)):
             raise Refused("federation-denied", f"Not authorized to perform {action}")

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 Result = dict[str, "Tree | None"]
 _HOUR = 3600
+# What the inner service of federation adds to its messages (observed.yaml, saml-provider-missing-code).
+_INNER = (
+    " (Service: AWSOpenIdDiscoveryService; Status Code: 400; Error Code: AuthSamlManifestNotFoundException; "
+    "Request ID: 00000000-0000-0000-0000-000000000000; Proxy: null)"
+)
 # The tasks that AssumeRoot may be restricted to (API reference of AssumeRoot).
 ROOT_TASKS = frozenset(
     f"arn:aws:iam::aws:policy/root-task/{name}"
@@ -74,7 +79,7 @@ class Operations:
     ) -> None:
         self._iam = iam
         self._mint = mint
-        self._mfa = mfa
+        self.mfa = mfa
         self._keys = keys
         self._outbound = outbound
         self._members = members  # accounts of the organization that AssumeRoot may reach
@@ -177,7 +182,7 @@ class Operations:
         serial, code = values.get("SerialNumber"), values.get("TokenCode")
         user = self._iam.user(caller.principal.arn) if serial is not None else None
         device = self._iam.mfa_device(user, serial) if user is not None and serial is not None else None
-        return self._mfa.require((device,) if device is not None else (), serial, code, self._now())
+        return self.mfa.require((device,) if device is not None else (), serial, code, self._now())
 
     def check_duration(self, caller: Caller, role: Role, values: Values) -> None:
         """Hold the duration against the role's maximum and the limit of chaining."""
@@ -214,6 +219,7 @@ class Operations:
         identity = self.saml.verify(values["SAMLAssertion"], provider, now=self._now(), role_arn=role_arn.text)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = identity.session_name or ""
+        values = values | {"DurationSeconds": self.saml_seconds(values["DurationSeconds"], identity)}
         session = self._federated_session("saml", identity, role_arn, values, name, restriction)
         if identity.not_on_or_after is not None:
             session = replace(session, expires=min(session.expires, identity.not_on_or_after))
@@ -226,11 +232,15 @@ class Operations:
             "SourceIdentity": identity.source_identity,
         }
 
+    def saml_seconds(self, seconds: int, identity: FederatedIdentity) -> int:
+        """Return how long the session lasts: SessionDuration can shorten it (saml-session-duration-attribute)."""
+        return min(seconds, identity.session_seconds or seconds)
+
     def saml_provider(self, arn: str) -> SamlProvider:
         """Return a provider; one that does not exist is refused (observed.yaml, saml-provider-missing)."""
         provider = self._iam.saml_provider(arn)
         if provider is None:
-            raise Refused("invalid-identity-token", "Specified provider doesn't exist.")
+            raise Refused("invalid-identity-token", "Specified provider doesn't exist" + _INNER)
         return provider
 
     def assume_role_with_web_identity(self, _caller: Caller | None, values: Values) -> Result:

@@ -314,7 +314,7 @@ def test_a_device_can_be_used_at_once(still: Sts, alice: Credentials) -> None:
     assert status(still, alice, strict) == 403
     assert status(still, alice, strict, **own.proof()) == 200
     wrong = own.proof() | {"TokenCode": wrong_code(own.seed, still.service.clock.now())}
-    message = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+    message = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
     for operation, more in (
         ("AssumeRole", {"RoleArn": strict, "RoleSessionName": "one"}), ("GetSessionToken", {}),
     ):  # fmt: skip
@@ -582,7 +582,8 @@ def test_what_saml_attributes_set(sts: Sts) -> None:
             ({"session_end": now + timedelta(seconds=1000)}, {}, 1000),
             ({"session_end": now + timedelta(seconds=7000)}, {"DurationSeconds": 900}, 900),
             ({"session_end": now + timedelta(seconds=7000)}, {"DurationSeconds": 7200}, 7000),
-            ({"session_seconds": 900}, {}, 3600),  # of the console alone
+            ({"session_seconds": 900}, {}, 900),
+            ({"session_seconds": 7200}, {}, 3600),
         ):
             session = session_of(idp.come(role, said, **given))
             assert sts.call("GetCallerIdentity", session, ahead=lasts - 3).status == 200
