@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StringConstraints, model_validator
 
 
 class Authority(StrEnum):
@@ -413,7 +413,7 @@ class TokenSpec(Doc):
     tags: dict[str, str] = Field(default_factory=dict)
     transitive: tuple[str, ...] = ()
     without: tuple[Literal["iss", "sub", "aud", "iat", "exp"], ...] = Field(default=(), description="Claims left out")
-    more: dict[str, str | int | bool | tuple[str, ...]] = Field(default_factory=dict, description="Further claims")
+    more: dict[str, JsonValue] = Field(default_factory=dict, description="Further claims")
     algorithm: Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"] = "RS256"
     key_id: bool = Field(default=True, description="Whether the header names the key")
     spoilt: SpoiltToken | None = None

@@ -252,7 +252,7 @@ class Operations:
         issuer = web_identity.issuer_of(token)
         provider = self._iam.openid_provider(role_arn.account, issuer)
         if provider is None:
-            raise Refused("invalid-identity-token", f"No OpenIDConnect provider found in your account for {issuer}")
+            raise Refused("invalid-identity-token", web_identity.NOT_VALIDATED)  # observed.yaml, wi-no-provider-2026
         identity = self.identity_of(token, provider)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = values["RoleSessionName"]
@@ -274,7 +274,8 @@ class Operations:
         if provider is None:
             return
         if provider not in OAUTH_PROVIDERS:
-            raise Refused("unknown-provider", f"No OpenIDConnect provider found in your account for {provider}")
+            message = "Do not include a provider parameter when submitting OpenIDConnect ID tokens"
+            raise Refused("unknown-provider", f"Unrecognized OAuth provider. {message}")
         raise Refused("idp-rejected-claim", f"{provider}: the token is not one of this provider")
 
     def _federated_session(
