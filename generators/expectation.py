@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from generators.answer import local_name, namespace
 
@@ -199,7 +200,7 @@ def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, st
     text = element.text or ""
     if check.json_at is None:
         return _value_complaint(check, check.at, text, answer, values, sent_at)
-    found = _in_json(text, check.json_at)
+    found = _in_json(_part_of_token(text, check.jwt) if check.jwt is not None else text, check.json_at)
     if found is None:
         return f"{check.at} has no {check.json_at}"
     return _value_complaint(check, f"{check.at}, {check.json_at},", found, answer, values, sent_at)
@@ -226,6 +227,15 @@ def _value_complaint(
 def share_of_token(token: str) -> str:
     """Return the percentage that a session token has of the 4,096 characters that it may have, rounded down."""
     return str(100 * len(token) // TOKEN_LIMIT)
+
+
+def _part_of_token(token: str, part: Literal["header", "claims"]) -> str:
+    """Return the JSON of a JSON web token's header or claims, unverified; '' if it is none."""
+    encoded = [*token.split("."), "", ""][0 if part == "header" else 1]
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        return ""
 
 
 def _in_json(text: str, path: str) -> str | None:

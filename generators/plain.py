@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from generators.case import Parameters, Request, plain_request
@@ -62,6 +62,7 @@ MANAGED_POLICIES = tuple(
     )
 )  # fmt: skip
 
+_ROOT_TASK = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
 _MEMBERS: dict[str, Parameters] = {
     "AssumeRole": (("RoleArn", "${role-arn}"), ("RoleSessionName", "conformance")),
     "AssumeRoleWithSAML": (
@@ -76,7 +77,7 @@ _MEMBERS: dict[str, Parameters] = {
     ),
     "AssumeRoot": (
         ("TargetPrincipal", "${account}"),
-        ("TaskPolicyArn.arn", "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"),
+        ("TaskPolicyArn.arn", _ROOT_TASK),
     ),
     "DecodeAuthorizationMessage": (("EncodedMessage", FORGED_MESSAGE),),
     "GetAccessKeyInfo": (("AccessKeyId", "${user-access-key-id}"),),
@@ -104,7 +105,7 @@ NEXT_REFUSAL: dict[str, str] = {
     "AssumeRoot": "root-task-not-allowed",
     "DecodeAuthorizationMessage": "invalid-authorization-message",
     "GetDelegatedAccessToken": "trade-in-token-refused",
-    "GetWebIdentityToken": "outbound-federation-disabled",
+    "GetWebIdentityToken": "web-identity-token-not-issued",
 }
 
 # What a granted answer of such an operation takes, and the members that bring it.
@@ -209,6 +210,8 @@ _PROBES: dict[str, Probe] = {
 def probe(operation: str, member: str) -> Probe:
     """Return how to vary `member` ('RoleArn', 'Tag.Key', 'TransitiveTagKeys.item') of `operation`."""
     found = _PROBES[member]
+    if operation == "AssumeRoot" and member == "PolicyDescriptorType.arn":  # no other policy is one of a task
+        found = replace(found, sample=_ROOT_TASK)
     following = NEXT_REFUSAL.get(operation)
     if following is None or found.inside == "unknown":
         return found

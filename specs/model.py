@@ -199,6 +199,9 @@ class CheckSpec(Doc):
     json_at: str | None = Field(
         default=None, description="A path into the text, which is JSON: keys and slashes; what stands there counts"
     )
+    jwt: Literal["header", "claims"] | None = Field(
+        default=None, description="The text is a JSON web token: `json_at` looks into this part of it"
+    )
     same_as_header: str | None = Field(
         default=None, description="The text at `at` equals this header's value"
     )

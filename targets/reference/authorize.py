@@ -225,14 +225,21 @@ def _trusts(role: Role, kind: Federation, identity: FederatedIdentity, ask: Ask)
     return trusted(parse_trust(role.trust), ask, Claimant("Federated", frozenset(names))) is Grant.SELF
 
 
-def permitted(caller: Caller, action: str, resource: str, context: Context) -> None:
+def permitted(caller: Caller, action: str, resource: str, context: Context, *, reasoned: bool = False) -> None:
     """Let the caller's own policies allow an action, or raise Refused; `context` is that of `context_of`.
 
     A federated user may do what both its user and its session policies allow, and nothing without session policies
-    (api-reference, "GetFederationToken > Permissions").
+    (api-reference, "GetFederationToken > Permissions"). `reasoned`: the message tells why, as of newer operations
+    (observed: gwit-denied-missing, gwit-denied-explicit).
     """
-    if _own_policies(caller, Ask(action, resource, context)) != ("allow", "allow"):
-        raise Refused(_REFUSALS.get(action, "access-denied"), _denial(caller, action, resource))
+    found = _own_policies(caller, Ask(action, resource, context))
+    if found == ("allow", "allow"):
+        return
+    why = f" because no identity-based policy allows the {action} action"
+    if "deny" in found:
+        why = " with an explicit deny in an identity-based policy"
+    denial = _denial(caller, action, resource) + (why if reasoned else "")
+    raise Refused(_REFUSALS.get(action, "access-denied"), denial)
 
 
 def _actions(main: str, is_tagged: bool, source_identity: str | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -12,6 +13,7 @@ from targets.reference import authorize, constraints, saml, web_identity
 from targets.reference.arns import Arn, parse_arn
 from targets.reference.authentication import merged, root_of
 from targets.reference.model import Caller, Principal, Refused, Role, Session
+from targets.reference.outbound import ALGORITHMS
 from targets.reference.packing import check_packed, packed_percent, utilization
 from targets.reference.policy import MalformedPolicy, parse
 from targets.reference.tokens import UnreadableToken, account_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 Result = dict[str, "Tree | None"]
 _HOUR = 3600
+_ROOT_TARGET = re.compile(r"[0-9]{12}|arn:[a-z-]+:iam::[0-9]{12}:root")
 # What the inner service of federation adds to its messages (observed.yaml, saml-provider-missing-code).
 _INNER = (
     " (Service: AWSOpenIdDiscoveryService; Status Code: 400; Error Code: AuthSamlManifestNotFoundException; "
@@ -368,10 +371,12 @@ class Operations:
         """Hand out credentials of a member account's root user for one task."""
         self.check_other_calls(caller, "AssumeRoot")
         target, task = values["TargetPrincipal"], values["TaskPolicyArn"].get("arn", "")
+        self.check_root_target(target)
+        self.check_root_task(task)
         account = target if target.isdigit() else self.arn(target).account
         arn = f"arn:aws:iam::{account}:root"
         authorize.permitted(caller, "sts:AssumeRoot", arn, self._context(caller))
-        if account not in self._members or task not in ROOT_TASKS:
+        if account not in self._members:
             denial = f"User: {caller.principal.arn} is not authorized to perform: sts:AssumeRoot on resource: {arn}"
             raise Refused("root-task-not-allowed", denial)
         session = self._session(
@@ -382,6 +387,16 @@ class Operations:
         session = replace(session, policies=(deny_all,), source_identity=held)
         credentials = self._credentials(session)
         return {"Credentials": credentials, "SourceIdentity": held, **_size_of(credentials)}
+
+    def check_root_target(self, target: str) -> None:
+        """Refuse what is neither an account nor its root user (observed.yaml, aroot-target-user-arn)."""
+        if not _ROOT_TARGET.fullmatch(target):
+            raise Refused("root-target-invalid", "Request must contain a valid target principal")
+
+    def check_root_task(self, policy_arn: str) -> None:
+        """Refuse a policy that is not of a task (observed.yaml, aroot-task-policy-other)."""
+        if policy_arn not in ROOT_TASKS:
+            raise Refused("root-task-policy-invalid", "Request must contain valid AWS managed task policy ARN")
 
     def get_delegated_access_token(self, caller: Caller, values: Values) -> Result:
         """Trade a token, which `trade_in_token` made, for credentials of the principal that it names."""
@@ -410,30 +425,46 @@ class Operations:
 
     def get_web_identity_token(self, caller: Caller, values: Values) -> Result:
         """Hand out a JSON Web Token that tells other services who the caller is."""
-        self.check_other_calls(caller, "GetWebIdentityToken")
         account = caller.principal.account
-        if not self._iam.outbound_federation(account):
-            raise Refused(
-                "outbound-federation-disabled", "Outbound web identity federation is not enabled for this account."
-            )
+        self.check_algorithm(values["SigningAlgorithm"])
         tags = self._tags(values)
+        self.check_no_federated_user(caller)
         asked = {
             **authorize.request_tags(tags),
             "sts:identitytokenaudience": tuple(values["Audience"]),
             "sts:signingalgorithm": (values["SigningAlgorithm"],),
             "sts:durationseconds": (str(values["DurationSeconds"]),),
         }
-        authorize.permitted(caller, "sts:GetWebIdentityToken", "*", self._context(caller) | asked)
+        itself, context = f"arn:aws:sts::{account}:self", self._context(caller) | asked
+        for action in ("sts:GetWebIdentityToken", *(("sts:TagGetWebIdentityToken",) if tags else ())):
+            authorize.permitted(caller, action, itself, context, reasoned=True)
         expires = self._now() + timedelta(seconds=values["DurationSeconds"])
-        if caller.session is not None and expires > caller.session.expires:
-            raise Refused(
-                "session-duration-escalation", "The requested token duration would extend the current session."
-            )
+        self.check_escalation(caller, expires)
+        if not self._iam.outbound_federation(account):  # the last of all (observed.yaml, gwit-order)
+            raise Refused("outbound-federation-disabled", "OutboundWebIdentityFederation is disabled.")
         issuer = self._iam.outbound_issuer(account)
         token = self._outbound.token(
             issuer, caller.principal, values["Audience"], values["SigningAlgorithm"], tags, self._now(), expires
         )
         return {"WebIdentityToken": token, "Expiration": expires}
+
+    def check_algorithm(self, algorithm: str) -> None:
+        """Refuse what tokens are not signed with (observed.yaml, gwit-algorithm-unsupported)."""
+        if algorithm not in ALGORITHMS:
+            see = "See the GetWebIdentityToken documentation for supported algorithms"
+            raise Refused("signing-algorithm-unsupported", f"Requested SigningAlgorithm is not supported. {see}")
+
+    def check_no_federated_user(self, caller: Caller) -> None:
+        """Refuse federated users (observed.yaml, gwit-caller-federated)."""
+        if caller.principal.kind == "federated-user":
+            message = "GetWebIdentityToken does not support federated user sessions"
+            raise Refused("federated-user-not-supported", message)
+
+    def check_escalation(self, caller: Caller, expires: datetime) -> None:
+        """Refuse a token that would outlive the caller's session (observed.yaml, gwit-escalation)."""
+        if caller.session is not None and expires > caller.session.expires:
+            message = "Requested token expiry time must be before the original session's expiry time."
+            raise Refused("session-duration-escalation", message)
 
     # What they share
 

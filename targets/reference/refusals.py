@@ -26,7 +26,6 @@ _MODELLED = {
     "inherited-tag": Reply(400, "InvalidParameterValue"),  # as ar-tag-duplicate-case
     "unknown-access-key": Reply(403, "InvalidClientTokenId"),  # as auth-unknown-key
     "unknown-managed-policy": Reply(400, "ValidationError"),  # as ar-malformed-rolearn
-    "outbound-federation-disabled": Reply(403, "OutboundWebIdentityFederationDisabledException"),
 }
 
 

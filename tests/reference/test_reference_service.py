@@ -267,7 +267,10 @@ def test_web_identity(sts: Sts, openid: OpenIdIssuer) -> None:
         assert answer.status == status, answer.text
     sts.iam("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=arn)
     gone = sts.call("AssumeRoleWithWebIdentity", None, **members)
-    message = f"No OpenIDConnect provider found in your account for {openid.url}"
+    message = (
+        "The web identity token provided could not be validated. "
+        "See the AssumeRoleWithWebIdentity documentation for requirements."
+    )
     assert refusal_of(gone) == (400, "InvalidIdentityToken", message)
 
 
@@ -311,7 +314,9 @@ def test_assume_root_is_for_members_and_tasks(sts: Sts, alice: Credentials) -> N
     for account, policy_arn, status in (
         (MEMBER_ACCOUNT, task, 200),
         (ACCOUNT, task, 403),
-        (MEMBER_ACCOUNT, "arn:aws:iam::aws:policy/AdministratorAccess", 403),
+        (MEMBER_ACCOUNT, "arn:aws:iam::aws:policy/AdministratorAccess", 400),
+        (f"arn:aws:iam::{MEMBER_ACCOUNT}:root", task, 200),
+        (f"arn:aws:iam::{MEMBER_ACCOUNT}:user/alice", task, 400),
     ):
         answer = sts.call("AssumeRoot", alice, TargetPrincipal=account, TaskPolicyArn__arn=policy_arn)
         assert answer.status == status, answer.text
