@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from targets.reference.defects import acts, edits
 from targets.reference.defects.registry import Defect
-from targets.reference.model import Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from targets.reference.constraints import Values
-    from targets.reference.model import Caller
+    from targets.reference.model import Caller, Principal
     from targets.reference.service import Service
 
     Apply = Callable[[Service], None]
@@ -64,7 +63,8 @@ def _requests() -> Iterator[Defect]:
         rule, "once", "an audience may stand once",
         _refused(lambda values: len(set(values["Audience"])) < len(values["Audience"])),
     )  # fmt: skip
-    yield Defect(f"{_TOKEN}.tags.distinct", "spellings-differ", "Team and team are two keys", _without("check_distinct"))
+    rule = f"{_TOKEN}.tags.distinct"
+    yield Defect(rule, "spellings-differ", "Team and team are two keys", _without("check_distinct"))
     yield Defect(
         f"{_TOKEN}.tags.aws-prefix", "reserved", "tags may not begin with aws and a colon",
         _refused(lambda values: any(tag["Key"].startswith("aws:") for tag in values.get("Tags") or ())),
@@ -80,7 +80,8 @@ def _is_es384(values: Values) -> bool:
 
 
 def _refused(when: Callable[[Values], bool]) -> Apply:
-    return acts.refused(_METHOD, "constraint-violation", "1 validation error detected", lambda _, values: when(values))
+    message = "1 validation error detected"
+    return acts.refused(_METHOD, "constraint-violation", message, lambda _, values: when(values))
 
 
 def _without(check: str) -> Apply:
@@ -97,8 +98,9 @@ def _tokens() -> Iterator[Defect]:
         rule, "first-audience", "a token is for the first audience alone",
         acts.given(_METHOD, lambda values: {**values, "Audience": values["Audience"][:1]}),
     )  # fmt: skip
-    yield Defect(f"{rule}.key-id", "none", "the header names no key", _with_header(lambda header: header.pop("kid")))
-    yield Defect(f"{rule}.key-id", "no-type", "the header names no type", _with_header(lambda header: header.pop("typ")))
+    rule = f"{_TOKEN}.token.key-id"
+    yield Defect(rule, "none", "the header names no key", _with_header(lambda header: header.pop("kid")))
+    yield Defect(rule, "no-type", "the header names no type", _with_header(lambda header: header.pop("typ")))
 
 
 def _with_header(change: Callable[[dict[str, Any]], Any]) -> Apply:
