@@ -76,10 +76,19 @@ def _statement(row: dict[str, Any], path: Path) -> LedgerStatement:
 
 def _observation(row: dict[str, Any], path: Path) -> Observation:
     fields = row.get("fields")
-    location = fields.get("location") if isinstance(fields, dict) else None
+    fields = fields if isinstance(fields, dict) else {}
+    # AWS CloudTrail writes the element's name with a small letter.
+    size = fields.get("PackedPolicySize", fields.get("packedPolicySize"))
+    sizes = size if isinstance(size, list) else [size]
+    more = {
+        "location": fields.get("location"),
+        "packed-policy-size": next((one for one in sizes if isinstance(one, int)), None),
+        "lifetime": fields.get("lifetime"),
+        "seen": _seen(str(row.get("source", ""))),
+    }
     given = {name: row.get(name) for name in Observation.model_fields if name in row}
     try:
-        return Observation.model_validate(given | {"location": location, "seen": _seen(str(row.get("source", "")))})
+        return Observation.model_validate(given | more)
     except ValidationError as error:
         raise loader.SpecError(f"{path}: {row['id']}: {_first(error)}") from None
 

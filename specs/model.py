@@ -607,6 +607,8 @@ class Observation(Doc):
     namespace: str | None = None
     location: str | None = None
     xml: str | None = None
+    packed_policy_size: int | None = None
+    lifetime: int | None = Field(default=None, description="Of the session, in seconds")
     seen: str | None = Field(default=None, description="When, as far as the source tells: a year, month or day")
     contradicts: str | None = Field(
         default=None, description="Which older entry or which expectation it speaks against, and under what condition"

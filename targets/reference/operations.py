@@ -99,6 +99,7 @@ class Operations:
     def get_access_key_info(self, caller: Caller, values: Values) -> Result:
         """Tell the account of a key: it stands in the key id."""
         self.check_other_calls(caller, "GetAccessKeyInfo")
+        self.check_may_ask(caller)
         key_id = values["AccessKeyId"]
         known = self._iam.key(key_id)
         account = known.user.account if known is not None else None
@@ -107,6 +108,13 @@ class Operations:
         if account is None:
             raise Refused("unknown-access-key", f"{key_id} is invalid")
         return {"Account": account}
+
+    def check_may_ask(self, caller: Caller) -> None:
+        """Refuse who may not call GetAccessKeyInfo; the message names no resource (observed.yaml, gaki-denied)."""
+        try:
+            authorize.permitted(caller, "sts:GetAccessKeyInfo", "*", self._context(caller), reasoned=True)
+        except Refused as refused:
+            raise Refused(refused.refusal, (refused.message or "").replace(" on resource: *", "")) from None
 
     def decode_authorization_message(self, caller: Caller, values: Values) -> Result:
         """Read a message that `encoded_message` made."""
@@ -188,14 +196,14 @@ class Operations:
         return self.mfa.require((device,) if device is not None else (), serial, code, self._now())
 
     def check_duration(self, caller: Caller, role: Role, values: Values) -> None:
-        """Hold the duration against the role's maximum and the limit of chaining."""
+        """Hold the duration against the role's maximum, then against the limit of chaining."""
         seconds = values["DurationSeconds"]
+        self.check_role_maximum(role, seconds)
         if caller.session is not None and seconds > _HOUR:
             raise Refused(
                 "duration-over-chaining-limit",
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             )
-        self.check_role_maximum(role, seconds)
 
     def check_role_maximum(self, role: Role, seconds: int) -> None:
         """Hold the duration against the role's maximum."""

@@ -51,7 +51,7 @@ class Outbound:
         claims = {
             "iss": issuer,
             "sub": principal.arn,
-            "aud": audience if len(audience) > 1 else audience[0],  # observed.yaml, gwit-audience-several
+            "aud": audience[0] if len(audience) == 1 else audience,  # observed.yaml, gwit-audience-several
             "iat": int(now.timestamp()),
             "exp": int(expires.timestamp()),
             "jti": str(uuid.UUID(int=self._entropy.getrandbits(128), version=4)),
