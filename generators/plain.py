@@ -108,6 +108,14 @@ NEXT_REFUSAL: dict[str, str] = {
     "GetWebIdentityToken": "web-identity-token-not-issued",
 }
 
+# Those that a target may grant all the same: what they ask for is real. Nobody can be granted what is made up: an
+# assertion, a token, a message, a code of a device that does not exist, a context.
+GRANTABLE = frozenset({"AssumeRoot", "GetWebIdentityToken"})
+MADE_UP = frozenset({
+    *(refusal for operation, refusal in NEXT_REFUSAL.items() if operation not in GRANTABLE),
+    "mfa-failed", "context-not-accepted",
+})  # fmt: skip
+
 # What a granted answer of such an operation takes, and the members that bring it.
 GRANTED: dict[str, tuple[str, Parameters]] = {
     "AssumeRoleWithSAML": (

@@ -52,7 +52,10 @@ def _root_sessions() -> Iterator[Defect]:
 
 def _requests() -> Iterator[Defect]:
     rule = f"{_TOKEN}.signing-algorithm.supported"
-    yield Defect(rule, "not-looked-at", "any algorithm of five characters will do", _without("check_algorithm"))
+    yield Defect(
+        rule, "not-looked-at", "whatever else is asked for, tokens are signed with RS256",
+        acts.given(_METHOD, lambda values: values if _is_es384(values) else {**values, "SigningAlgorithm": "RS256"}),
+    )  # fmt: skip
     yield Defect(rule, "es384-unknown", "there is no other algorithm than RS256", _refused(_is_es384))
     rule = f"{_TOKEN}.audience.free-text"
     yield Defect(

@@ -63,6 +63,9 @@ def _mfa_of_roles() -> Iterator[Defect]:
     rule = "assume-role.mfa.params"
     yield Defect(rule, "device-suffices", "a device without a code is taken", _proved_without("TokenCode"))
     yield Defect(rule, "code-suffices", "a code without a device is taken", _proved_without("SerialNumber"))
+    rule = "assume-role.mfa.incomplete"
+    yield Defect(rule, "device-suffices", "a device without a code is taken", _proved_without("TokenCode"))
+    yield Defect(rule, "code-suffices", "a code without a device is taken", _proved_without("SerialNumber"))
     for operation in ("assume-role", "get-session-token"):
         rule = f"{operation}.serial-number.virtual"
         yield Defect(rule, "anybodys", "the device of anybody proves MFA", _proved_by_anybody)
