@@ -494,7 +494,7 @@ def _default(leaf: Leaf) -> Iterator[Case]:
     served = _as_served(leaf)
     yield leaf.case(
         "default", "left-out", (), replace(served, checks=() if served.outcome == "refusal" else (check,)),
-        control=leaf.served, drop=leaf.parameter,
+        control="" if served.outcome == "refusal" else leaf.served, drop=leaf.parameter,
     )  # fmt: skip
     yield from _granted(leaf, "default", "granted", (), check, drop=leaf.parameter)
 
