@@ -17,6 +17,7 @@ from generators.patterns import TRAPS, admits, outsider
 from generators.plain import (
     DENY_ALL,
     GRANTED,
+    MADE_UP,
     NEEDS,
     NEXT_REFUSAL,
     Probe,
@@ -103,7 +104,7 @@ class Leaf:
         if self.probe.inside == "granted":
             return Expectation("success")
         if self.probe.inside == "next" and self.probe.next_refusal:
-            return Expectation("either", self.contract.refusals[self.probe.next_refusal])
+            return _next(self.contract, self.probe.next_refusal)
         return None
 
     def with_value(self, value: str | None) -> Parameters:
@@ -217,13 +218,18 @@ def _as_plain(leaf: Leaf) -> Expectation:
     following = NEXT_REFUSAL.get(leaf.operation)
     if following is None:
         return Expectation("success")
-    return Expectation("either", leaf.contract.refusals[following])
+    return _next(leaf.contract, following)
+
+
+def _next(contract: Contract, refusal: str) -> Expectation:
+    """Expect the next refusal; or that the request is granted, where that is possible."""
+    return Expectation("refusal" if refusal in MADE_UP else "either", contract.refusals[refusal])
 
 
 def _as_served(leaf: Leaf) -> Expectation:
     """Expect what the plain request meets with good entries of this member, which may not be granted here."""
     if leaf.top == "ProvidedContexts":
-        return Expectation("either", leaf.contract.refusals["context-not-accepted"])
+        return _next(leaf.contract, "context-not-accepted")
     return _as_plain(leaf)
 
 
@@ -487,8 +493,8 @@ def _default(leaf: Leaf) -> Iterator[Case]:
     check = CheckSpec(at=f"{wrapper}/{path}", lifetime_seconds=leaf.member.default)
     served = _as_served(leaf)
     yield leaf.case(
-        "default", "left-out", (), Expectation(served.outcome, served.refusal, (check,)),
-        control=leaf.served, drop=leaf.parameter,
+        "default", "left-out", (), replace(served, checks=() if served.outcome == "refusal" else (check,)),
+        control="" if served.outcome == "refusal" else leaf.served, drop=leaf.parameter,
     )  # fmt: skip
     yield from _granted(leaf, "default", "granted", (), check, drop=leaf.parameter)
 

@@ -54,7 +54,7 @@ def _wording(contract: Contract) -> Iterator[Case]:
             clauses = messages.clauses(leaf, case)
             if not clauses:
                 continue
-            check = CheckSpec(message=messages.message_pattern(clauses))
+            check = CheckSpec(message=messages.message_pattern(leaf, clauses))
             yield replace(
                 case,
                 id=f"{rule.id}/{case.id.replace('/', '.')}",
@@ -88,6 +88,21 @@ _EVIDENCE: dict[str, tuple[str, ...]] = {
     "assume-role-with-web-identity.web-identity-token.required/left-out": ("wi-null-token",),
     "get-federation-token.policy.max-length/2049": ("gft-policy-too-long",),
     "get-session-token.serial-number.type/sample": ("gst-mfa-bad-device",),
+    "get-session-token.duration-seconds.type/900.0": ("gst-duration-not-integer",),
+    "get-session-token.duration-seconds.type/2-to-31": ("gst-duration-not-integer",),
+    "get-session-token.duration-seconds.default/left-out": ("size-gst-regional", "size-gst-global-v1"),
+    "get-web-identity-token.signing-algorithm.length/4": ("gwit-algorithm-short",),
+    "get-web-identity-token.signing-algorithm.required/left-out": ("gwit-algorithm-missing",),
+    "get-web-identity-token.audience.item.min-length/0": ("gwit-audience-empty-item",),
+    "get-web-identity-token.audience.item.max-length/1001": ("gwit-audience-long-item",),
+    "get-web-identity-token.audience.max-items/11": ("gwit-audience-eleven",),
+    "get-web-identity-token.duration-seconds.min/59": ("gwit-duration-below",),
+    "get-web-identity-token.duration-seconds.min/0": ("gwit-duration-below",),
+    "get-web-identity-token.duration-seconds.max/3601": ("gwit-duration-above",),
+    "get-web-identity-token.tags.max-items/51": ("gwit-tags-fifty-one",),
+    "data-type.tag.key.min-length/get-web-identity-token.tags.0": ("gwit-tags-empty-key",),
+    "data-type.tag.key.max-length/get-web-identity-token.tags.129": ("gwit-tags-long-key",),
+    "assume-root.task-policy-arn.required/left-out": ("aroot-task-policy-missing",),
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from generators.answer import local_name, namespace
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # A session's end may be this far from request time + duration: clocks, rounding, a slow link. Seconds.
 LIFETIME_TOLERANCE = 60.0
+# Characters of a session token that are 100 percent of PackedPolicySize (observed: size-ar-plain).
+TOKEN_LIMIT = 4096
 # A value of the run, or a part of one. What stands for something in IAM policies has a colon, and is none.
 _PLACEHOLDER = re.compile(r"\$\{([a-z0-9-]+(?:\.[A-Za-z0-9/-]+)?)\}", re.ASCII)
 
@@ -197,7 +200,7 @@ def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, st
     text = element.text or ""
     if check.json_at is None:
         return _value_complaint(check, check.at, text, answer, values, sent_at)
-    found = _in_json(text, check.json_at)
+    found = _in_json(_part_of_token(text, check.jwt) if check.jwt is not None else text, check.json_at)
     if found is None:
         return f"{check.at} has no {check.json_at}"
     return _value_complaint(check, f"{check.at}, {check.json_at},", found, answer, values, sent_at)
@@ -206,14 +209,33 @@ def _element_complaint(check: CheckSpec, answer: Answer, values: Mapping[str, st
 def _value_complaint(
     check: CheckSpec, what: str, text: str, answer: Answer, values: Mapping[str, str], sent_at: datetime
 ) -> str:
+    if check.unless_share_of is not None and text == share_of_token(answer.text_at(check.unless_share_of) or ""):
+        return ""
     if check.lifetime_seconds is not None:
         return _lifetime_complaint(what, text, check.lifetime_seconds, sent_at)
     if check.same_as_header is not None and text != answer.header(check.same_as_header):
         return f"{what} is not what the header {check.same_as_header} says"
+    other = answer.text_at(check.same_as) if check.same_as is not None else None
+    if other is not None and text != other:
+        return f"{what} is '{text}', and {check.same_as} is '{other}'"
     if check.differs is not None and text == fill(check.differs, values):
         return f"{what} is the same again"
     pattern = fill(check.matches, values, escape=True) if check.matches is not None else None
     return _length_complaint(check, text) or _text_complaint(what, text, pattern)
+
+
+def share_of_token(token: str) -> str:
+    """Return the percentage that a session token has of the 4,096 characters that it may have, rounded down."""
+    return str(100 * len(token) // TOKEN_LIMIT)
+
+
+def _part_of_token(token: str, part: Literal["header", "claims"]) -> str:
+    """Return the JSON of a JSON web token's header or claims, unverified; '' if it is none."""
+    encoded = [*token.split("."), "", ""][0 if part == "header" else 1]
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        return ""
 
 
 def _in_json(text: str, path: str) -> str | None:

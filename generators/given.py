@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from specs.loader import SpecError
     from specs.model import GivenSpec, PermissionSpec, PolicySpec, RoleFixture
 
+# Codes of MFA devices beside the one that is shown: used already, of the step after, ten steps ahead, long ago, none.
+_CODES = frozenset({"used-code", "next-code", "later-code", "old-code", "wrong-code"})
+_OF_DEVICES = frozenset({"device", "code", *_CODES})
 # Parts of fixtures that texts may name, by kind; the ARN is the fixture's own value.
 PARTS: dict[str, frozenset[str]] = {
     "role": frozenset({"name", "id"}),
-    "user": frozenset({"name", "id", "access-key-id", "device", "code", "wrong-code", "old-code"}),
+    "user": frozenset({"name", "id", "access-key-id", "device", "code", *_CODES}),
     "policy": frozenset(),
     "saml": frozenset({"name", "issuer", "name-qualifier"}),
     "openid": frozenset({"issuer", "audience"}),
 }
-_OF_DEVICES = frozenset({"device", "code", "wrong-code", "old-code"})
 # Values of the run that texts may name.
 _OF_THE_RUN = frozenset({"account", "second-account", "member-account", "encoded-message", "user-arn"})
 # Texts of 256 letters and digits without pattern, too long to be written out; each number has its own.

@@ -28,6 +28,8 @@ def clauses(leaf: Leaf, case: Case) -> tuple[str, ...] | None:
     if leaf.probe is None or leaf.parameter in _UNKNOWN:
         return None
     values = dict(case.request.parameters)
+    if leaf.prefix.endswith(".item"):
+        return _of_list(leaf, case)
     if leaf.parameter not in values:
         return (f"Value null at '{_path(leaf)}' failed to satisfy constraint: Member must not be null",)
     value = values[leaf.parameter]
@@ -37,6 +39,24 @@ def clauses(leaf: Leaf, case: Case) -> tuple[str, ...] | None:
         f"Value '{value}' at '{_path(leaf)}' failed to satisfy constraint: {broken}"
         for broken in violations(leaf.member, value)
     )
+
+
+def _of_list(leaf: Leaf, case: Case) -> tuple[str, ...] | None:
+    """Return the clause of a bad item in a list of strings, a regular expression: AWS tells of it at the list.
+
+    The value is the whole list, and in brackets stand constraints of its items, broken or not; which, and in which
+    order, was seen of Audience alone (gwit-audience-empty-item).
+    """
+    name = leaf.parameter.partition(".")[0]
+    items = [value for key, value in case.request.parameters if key.startswith(f"{name}.member.")]
+    if None in items or any("${" in str(item) for item in items):
+        return None
+    shown = re.escape(f"[{', '.join(str(item) for item in items)}]")
+    path = re.escape(name[:1].lower() + name[1:])
+    if not violations(leaf.member, str(items[0])):
+        return ()
+    constraint = r"Member must satisfy constraint: \[Member must .+\]"
+    return (f"Value '{shown}' at '{path}' failed to satisfy constraint: {constraint}",)
 
 
 def violations(member: Member, value: str) -> list[str]:
@@ -67,11 +87,12 @@ def _longest(member: Member) -> int | None:
     return observed or (member.length.max if member.length else None)
 
 
-def message_pattern(found: Sequence[str]) -> str:
+def message_pattern(leaf: Leaf, found: Sequence[str]) -> str:
     """Return a regular expression of the whole message: the clauses come in any order."""
     count = len(found)
     head = f"{count} validation error{'s' if count > 1 else ''} detected: "
-    orders = "|".join("; ".join(re.escape(clause) for clause in order) for order in permutations(found))
+    clauses = found if leaf.prefix.endswith(".item") else [re.escape(clause) for clause in found]
+    orders = "|".join("; ".join(order) for order in permutations(clauses))
     return f"{re.escape(head)}(?:{orders})"
 
 

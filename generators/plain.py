@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from generators.case import Parameters, Request, plain_request
@@ -62,6 +62,7 @@ MANAGED_POLICIES = tuple(
     )
 )  # fmt: skip
 
+_ROOT_TASK = "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"
 _MEMBERS: dict[str, Parameters] = {
     "AssumeRole": (("RoleArn", "${role-arn}"), ("RoleSessionName", "conformance")),
     "AssumeRoleWithSAML": (
@@ -76,7 +77,7 @@ _MEMBERS: dict[str, Parameters] = {
     ),
     "AssumeRoot": (
         ("TargetPrincipal", "${account}"),
-        ("TaskPolicyArn.arn", "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials"),
+        ("TaskPolicyArn.arn", _ROOT_TASK),
     ),
     "DecodeAuthorizationMessage": (("EncodedMessage", FORGED_MESSAGE),),
     "GetAccessKeyInfo": (("AccessKeyId", "${user-access-key-id}"),),
@@ -104,8 +105,16 @@ NEXT_REFUSAL: dict[str, str] = {
     "AssumeRoot": "root-task-not-allowed",
     "DecodeAuthorizationMessage": "invalid-authorization-message",
     "GetDelegatedAccessToken": "trade-in-token-refused",
-    "GetWebIdentityToken": "outbound-federation-disabled",
+    "GetWebIdentityToken": "web-identity-token-not-issued",
 }
+
+# Those that a target may grant all the same: what they ask for is real. Nobody can be granted what is made up: an
+# assertion, a token, a message, a code of a device that does not exist, a context.
+GRANTABLE = frozenset({"AssumeRoot", "GetWebIdentityToken"})
+MADE_UP = frozenset({
+    *(refusal for operation, refusal in NEXT_REFUSAL.items() if operation not in GRANTABLE),
+    "mfa-failed", "context-not-accepted",
+})  # fmt: skip
 
 # What a granted answer of such an operation takes, and the members that bring it.
 GRANTED: dict[str, tuple[str, Parameters]] = {
@@ -209,6 +218,8 @@ _PROBES: dict[str, Probe] = {
 def probe(operation: str, member: str) -> Probe:
     """Return how to vary `member` ('RoleArn', 'Tag.Key', 'TransitiveTagKeys.item') of `operation`."""
     found = _PROBES[member]
+    if operation == "AssumeRoot" and member == "PolicyDescriptorType.arn":  # no other policy is one of a task
+        found = replace(found, sample=_ROOT_TASK)
     following = NEXT_REFUSAL.get(operation)
     if following is None or found.inside == "unknown":
         return found

@@ -287,7 +287,7 @@ class Machine:
         if move.role == "plain" and (held or asked):
             yield "source-identity-denied", "right to a source identity"
         if held and asked and held != asked:
-            yield "source-identity-denied", "source identity stays"
+            yield "source-identity-set-already", "source identity stays"
         seconds = move.duration or _HOUR
         if caller.kind == "role session" and seconds > _HOUR:
             yield "duration-over-chaining-limit", _CHAINED

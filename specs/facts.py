@@ -7,6 +7,7 @@ real AWS. Their wording and their sources stay there; here is what rules and rep
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -75,12 +76,39 @@ def _statement(row: dict[str, Any], path: Path) -> LedgerStatement:
 
 def _observation(row: dict[str, Any], path: Path) -> Observation:
     fields = row.get("fields")
-    location = fields.get("location") if isinstance(fields, dict) else None
+    fields = fields if isinstance(fields, dict) else {}
+    # AWS CloudTrail writes the element's name with a small letter.
+    size = fields.get("PackedPolicySize", fields.get("packedPolicySize"))
+    sizes = size if isinstance(size, list) else [size]
+    more = {
+        "location": fields.get("location"),
+        "packed-policy-size": next((one for one in sizes if isinstance(one, int)), None),
+        "lifetime": fields.get("lifetime"),
+        "seen": _seen(str(row.get("source", ""))),
+    }
     given = {name: row.get(name) for name in Observation.model_fields if name in row}
     try:
-        return Observation.model_validate(given | {"location": location})
+        return Observation.model_validate(given | more)
     except ValidationError as error:
         raise loader.SpecError(f"{path}: {row['id']}: {_first(error)}") from None
+
+
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+           "November", "December")  # fmt: skip
+_DATE = re.compile(
+    rf"\b(20[12]\d)-(\d\d)(?:-(\d\d))?\b|\b({'|'.join(_MONTHS)}) (20[12]\d)\b|[( ](20[12]\d)\)", re.ASCII
+)
+
+
+def _seen(source: str) -> str | None:
+    """Return the latest date that a source tells, as YYYY, YYYY-MM or YYYY-MM-DD; None if it tells none."""
+    found = []
+    for year, month, day, name, its_year, alone in _DATE.findall(source):
+        if name:
+            found.append(f"{its_year}-{_MONTHS.index(name) + 1:02}")
+        else:
+            found.append("-".join(filter(None, (year or alone, month, day))))
+    return max(found, default=None)
 
 
 def _first(error: ValidationError) -> str:
@@ -106,6 +134,4 @@ def _ledger_text(statements: list[LedgerStatement]) -> str:
 
 def _observed_text(observations: list[Observation]) -> str:
     rows = [observation.model_dump(by_alias=True, exclude_none=True) for observation in observations]
-    return _OBSERVED_HEAD + yaml.safe_dump(
-        {"observations": rows}, sort_keys=False, allow_unicode=True, width=110
-    )
+    return _OBSERVED_HEAD + yaml.safe_dump({"observations": rows}, sort_keys=False, allow_unicode=True, width=110)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictInt, StringConstraints, model_validator
 
 
 class Authority(StrEnum):
@@ -199,8 +199,18 @@ class CheckSpec(Doc):
     json_at: str | None = Field(
         default=None, description="A path into the text, which is JSON: keys and slashes; what stands there counts"
     )
+    jwt: Literal["header", "claims"] | None = Field(
+        default=None, description="The text is a JSON web token: `json_at` looks into this part of it"
+    )
     same_as_header: str | None = Field(
         default=None, description="The text at `at` equals this header's value"
+    )
+    same_as: str | None = Field(
+        default=None, description="The text at `at` equals that at this path, where there is something"
+    )
+    unless_share_of: str | None = Field(
+        default=None,
+        description="Not looked at where it is the percentage that the token at this path has of 4,096 characters",
     )
     header: str | None = None
     header_matches: str | None = None
@@ -353,7 +363,8 @@ class GivenSpec(Doc):
 SpoiltAssertion = Literal[
     "unsigned", "foreign-key", "tampered", "empty-signature", "sha1", "sha1-digest", "not-base64", "not-xml",
     "not-saml", "no-assertion", "no-issuer", "two-assertions", "commented", "doctype", "entities",
-    "external-entity", "nested", "xsw1", "xsw2", "xsw3", "xsw4", "xsw5", "xsw6", "xsw7", "xsw8", "same-id",
+    "external-entity", "nested", "no-conditions", "no-authn-statement", "not-before-word", "response-issuer",
+    "response-signature", "xsw1", "xsw2", "xsw3", "xsw4", "xsw5", "xsw6", "xsw7", "xsw8", "same-id",
 ]  # fmt: skip
 SpoiltToken = Literal[
     "not-jwt", "truncated", "unsigned", "alg-none", "alg-none-disguised", "hmac", "foreign-key", "embedded-key",
@@ -367,6 +378,7 @@ class AssertionSpec(Doc):
     from_: str = Field(alias="from", description="$name of a SAML provider given")
     role: str | None = Field(default=None, description="$name or ARN; default: the RoleArn of the call")
     provider: str | None = Field(default=None, description="$name or ARN; default: the PrincipalArn of the call")
+    provider_first: bool = Field(default=False, description="Name the provider before the role")
     subject: str | None = None
     subject_format: str | None = None
     session_name: str | None = None
@@ -404,7 +416,7 @@ class TokenSpec(Doc):
     tags: dict[str, str] = Field(default_factory=dict)
     transitive: tuple[str, ...] = ()
     without: tuple[Literal["iss", "sub", "aud", "iat", "exp"], ...] = Field(default=(), description="Claims left out")
-    more: dict[str, str | int | bool | tuple[str, ...]] = Field(default_factory=dict, description="Further claims")
+    more: dict[str, JsonValue] = Field(default_factory=dict, description="Further claims")
     algorithm: Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"] = "RS256"
     key_id: bool = Field(default=True, description="Whether the header names the key")
     spoilt: SpoiltToken | None = None
@@ -494,6 +506,9 @@ class AnswerSpec(Doc):
     status: int
     code: str | None = Field(default=None, description="Error code; null for answers without an error body")
     authority: Authority
+    seen: str | None = Field(
+        default=None, description="When it was last observed, as far as that is known: a year, month or day"
+    )
     source: Source
 
 
@@ -592,6 +607,12 @@ class Observation(Doc):
     namespace: str | None = None
     location: str | None = None
     xml: str | None = None
+    packed_policy_size: int | None = None
+    lifetime: int | None = Field(default=None, description="Of the session, in seconds")
+    seen: str | None = Field(default=None, description="When, as far as the source tells: a year, month or day")
+    contradicts: str | None = Field(
+        default=None, description="Which older entry or which expectation it speaks against, and under what condition"
+    )
 
 
 class ObservedFile(Doc):

@@ -375,7 +375,8 @@ class Runner:
         outcome = await self._outcome(order, control)
         return Control(
             control.id,
-            conforms=outcome.judgement.conforms,
+            # One that is granted though it should not be has got as far as the next refusal, too.
+            conforms=outcome.judgement.conforms or (outcome.accepted and control.expectation.outcome == "refusal"),
             received=self._words(outcome.judgement.received),
             failure=self._words(outcome.exchange.failure),
         )

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from targets.provision import Estate
     from targets.redactor import Redactor
 
-_OLD_STEPS = -20  # of thirty seconds: ten minutes ago
-CODES = frozenset({"code", "wrong-code", "old-code"})
+# Steps of thirty seconds by which a code is another than the one that is shown.
+_STEPS = {"code": 0, "next-code": 1, "later-code": 10, "old-code": -20}
+CODES = frozenset({*_STEPS, "wrong-code", "used-code"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Fresh(Mapping[str, str]):
             return self._secret(self._signed(recipe))
         key, _, part = name.partition(".")
         if part in CODES and key in self.estate.seeds:
-            return self._code(self.estate.seeds[key], part)
+            return self._code(key, part)
         found = self.answers[key].text_at(part)
         if found is None:
             raise KeyError(name)
@@ -65,10 +66,16 @@ class Fresh(Mapping[str, str]):
     def _now(self) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=self.ahead)
 
-    def _code(self, seed: str, part: str) -> str:
+    def _code(self, key: str, part: str) -> str:
+        seed = self.estate.seeds[key]
         if part == "wrong-code":
             return totp.wrong_code(seed, self._now())
-        return totp.code(seed, self._now(), steps=0 if part == "code" else _OLD_STEPS)
+        if part == "used-code":
+            return self.estate.used_codes[key]
+        code = totp.code(seed, self._now(), steps=_STEPS[part])
+        if part == "code":
+            self.estate.used_codes[key] = code
+        return code
 
     def _signed(self, recipe: Recipe) -> str:
         issuer = self.estate.issuers[recipe.issuer]

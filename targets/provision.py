@@ -69,6 +69,7 @@ class Estate:
     server: str = ""
     partition: str = "aws"
     seeds: dict[str, str] = field(default_factory=dict, repr=False)  # of MFA devices, by their users' fixtures
+    used_codes: dict[str, str] = field(default_factory=dict, repr=False)  # the last that each of these devices showed
     issuers: dict[str, SamlIssuer | OpenIdIssuer] = field(default_factory=dict)  # by fixture
     audiences: dict[str, str] = field(default_factory=dict)  # of OpenID Connect providers: what tokens are for
 

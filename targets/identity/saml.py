@@ -57,7 +57,7 @@ _EXTERNAL = '<!DOCTYPE r [<!ENTITY e9 SYSTEM "file:///etc/hostname">]>'
 class Spoilt(StrEnum):
     """What is done to a response that would otherwise be good.
 
-    A target must refuse all of them but COMMENTED, which it must read whole.
+    A target must refuse all of them but COMMENTED, which it must read whole, and RESPONSE_ISSUER, which AWS takes.
     """
 
     UNSIGNED = "unsigned"
@@ -77,6 +77,11 @@ class Spoilt(StrEnum):
     ENTITIES = "entities"  # a NameID of ten thousand million characters, by entities in entities
     EXTERNAL_ENTITY = "external-entity"  # the NameID is to be read from a file of the server
     NESTED = "nested"  # thousands of elements in each other
+    NO_CONDITIONS = "no-conditions"
+    NO_AUTHN_STATEMENT = "no-authn-statement"
+    NOT_BEFORE_WORD = "not-before-word"  # NotBefore of the Conditions is no time
+    RESPONSE_ISSUER = "response-issuer"  # the response names another issuer than its assertion
+    RESPONSE_SIGNATURE = "response-signature"  # of two signatures, that of the response does not hold
     XSW1 = "xsw1"  # the signed response stands inside its signature, in a forged response
     XSW2 = "xsw2"  # the signed response stands beside its signature, in a forged response
     XSW3 = "xsw3"  # a forged assertion stands before the signed one
@@ -358,6 +363,29 @@ def _no_issuer(response: _Element) -> None:
     assertion.remove(assertion.find("saml:Issuer", _NAMES))
 
 
+def _no_conditions(response: _Element) -> None:
+    conditions = _find(response, "saml:Conditions")
+    conditions.getparent().remove(conditions)
+
+
+def _no_authn_statement(response: _Element) -> None:
+    statement = _find(response, "saml:AuthnStatement")
+    statement.getparent().remove(statement)
+
+
+def _not_before_word(response: _Element) -> None:
+    _find(response, "saml:Conditions").set("NotBefore", "tomorrow")
+
+
+def _response_issuer(response: _Element) -> None:
+    response.find("saml:Issuer", _NAMES).text = "https://other-idp.example.com/sts-conformance"
+
+
+def _response_signature(response: _Element) -> _Element:
+    response.find("samlp:Status", _NAMES).set("Conformance", "added after signing")
+    return response
+
+
 def _two_assertions(response: _Element) -> None:
     response.append(_forged(response))
 
@@ -501,9 +529,14 @@ _BEFORE_SIGNING: dict[Spoilt | None, Callable[[_Element], None]] = {
     Spoilt.NO_ASSERTION: _no_assertion,
     Spoilt.NO_ISSUER: _no_issuer,
     Spoilt.TWO_ASSERTIONS: _two_assertions,
+    Spoilt.NO_CONDITIONS: _no_conditions,
+    Spoilt.NO_AUTHN_STATEMENT: _no_authn_statement,
+    Spoilt.NOT_BEFORE_WORD: _not_before_word,
+    Spoilt.RESPONSE_ISSUER: _response_issuer,
 }
 _AFTER_SIGNING: dict[Spoilt | None, Callable[[_Element], _Element]] = {
     Spoilt.TAMPERED: _tampered,
+    Spoilt.RESPONSE_SIGNATURE: _response_signature,
     Spoilt.EMPTY_SIGNATURE: _empty_signature,
     Spoilt.COMMENTED: _commented,
     Spoilt.NESTED: _nested,
@@ -518,7 +551,8 @@ _AFTER_SIGNING: dict[Spoilt | None, Callable[[_Element], _Element]] = {
     Spoilt.SAME_ID: _same_id,
 }
 # What must be signed for an attack to be one, whatever the assertion asks for.
-_SIGNED: dict[Spoilt | None, Literal["response", "assertion"]] = {
+_SIGNED: dict[Spoilt | None, Literal["response", "assertion", "both"]] = {
+    Spoilt.RESPONSE_SIGNATURE: "both",
     Spoilt.NESTED: "assertion",  # which stays as it was signed
     Spoilt.XSW1: "response",
     Spoilt.XSW2: "response",

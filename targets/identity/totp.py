@@ -9,7 +9,8 @@ import pyotp
 if TYPE_CHECKING:
     from datetime import datetime
 
-_NEAR = 2  # steps either way in which no wrong code may be right, so that it stays wrong until it has been sent
+# Steps either way in which no wrong code may be right: AWS takes those of two, and it stays wrong until it is sent.
+_NEAR = 4
 
 
 def new_seed() -> str:
@@ -23,6 +24,6 @@ def code(seed: str, at: datetime, *, steps: int = 0) -> str:
 
 
 def wrong_code(seed: str, at: datetime) -> str:
-    """Return six digits that are not the device's code, neither at `at` nor within a minute of it."""
+    """Return six digits that are not the device's code, neither at `at` nor within two minutes of it."""
     right = {code(seed, at, steps=steps) for steps in range(-_NEAR, _NEAR + 1)}
     return next(digits for number in range(len(right) + 1) if (digits := f"{number:06}") not in right)

@@ -209,6 +209,8 @@ def assume_role_with_federation(
     """
     demand = _Demand(session_name, identity.tags, identity.transitive, identity.source_identity)
     context = {**context_at(now, extra), **_grouped(identity.conditions), **_demand_context(demand)}
+    if kind == "saml":  # observed: saml-trust-context-keys; there is no aws:PrincipalArn
+        context |= {"aws:principalaccount": (identity.provider.split(":")[4],), "aws:principaltype": ("User",)}
     for action in _actions(_FEDERATION_ACTIONS[kind], bool(identity.tags), identity.source_identity):
         if role is None or not _trusts(role, kind, identity, Ask(action, role.arn, context)):
             raise Refused("federation-denied", f"Not authorized to perform {action}")
@@ -223,14 +225,21 @@ def _trusts(role: Role, kind: Federation, identity: FederatedIdentity, ask: Ask)
     return trusted(parse_trust(role.trust), ask, Claimant("Federated", frozenset(names))) is Grant.SELF
 
 
-def permitted(caller: Caller, action: str, resource: str, context: Context) -> None:
+def permitted(caller: Caller, action: str, resource: str, context: Context, *, reasoned: bool = False) -> None:
     """Let the caller's own policies allow an action, or raise Refused; `context` is that of `context_of`.
 
     A federated user may do what both its user and its session policies allow, and nothing without session policies
-    (api-reference, "GetFederationToken > Permissions").
+    (api-reference, "GetFederationToken > Permissions"). `reasoned`: the message tells why, as of newer operations
+    (observed: gwit-denied-missing, gwit-denied-explicit).
     """
-    if _own_policies(caller, Ask(action, resource, context)) != ("allow", "allow"):
-        raise Refused(_REFUSALS.get(action, "access-denied"), _denial(caller, action, resource))
+    found = _own_policies(caller, Ask(action, resource, context))
+    if found == ("allow", "allow"):
+        return
+    why = f" because no identity-based policy allows the {action} action"
+    if "deny" in found:
+        why = " with an explicit deny in an identity-based policy"
+    denial = _denial(caller, action, resource) + (why if reasoned else "")
+    raise Refused(_REFUSALS.get(action, "access-denied"), denial)
 
 
 def _actions(main: str, is_tagged: bool, source_identity: str | None) -> tuple[str, ...]:

@@ -166,12 +166,33 @@ def _violations(member: Member, value: Any, path: str) -> Iterator[str]:
         for name, inner in member.fields.items():
             yield from _violations(inner, value.get(name), f"{path}.{_path(name)}")
         return
-    shown = f"'{value}'" if member.type != "list" else f"'[{', '.join('...' for _ in value[:_LOOKED_AT])}]'"
+    shown = f"'{value}'" if member.type != "list" else f"'[{', '.join(map(_shown, value[:_LOOKED_AT]))}]'"
     for complaint in _complaints(member, value):
         yield _clause(shown, path, complaint)
-    if member.item is not None:
+    if member.item is not None and member.item.type == "string":
+        # At the list, with all constraints of its items, broken or not (observed.yaml, gwit-audience-empty-item).
+        if any(True for entry in value[:_LOOKED_AT] for _ in _complaints(member.item, entry)):
+            yield _clause(shown, path, f"Member must satisfy constraint: [{', '.join(_constraints(member.item))}]")
+    elif member.item is not None:
         for number, entry in enumerate(value[:_LOOKED_AT], 1):
             yield from _violations(member.item, entry, f"{path}.{number}.member")
+
+
+def _shown(entry: Any) -> str:
+    """Print an entry of a list: a text as it is, a tag as Java does (observed.yaml, gwit-tags-fifty-one)."""
+    if isinstance(entry, str):
+        return entry
+    return f"Tag(key={entry['Key']}, value={entry['Value']})" if entry.keys() == {"Key", "Value"} else "..."
+
+
+def _constraints(member: Member) -> Iterator[str]:
+    """Name the constraints of a text, in the order in which AWS does of a list's items."""
+    if member.max_length is not None:
+        yield f"Member must have length less than or equal to {member.max_length}"
+    if member.min_length is not None:
+        yield f"Member must have length greater than or equal to {member.min_length}"
+    if member.pattern is not None:
+        yield f"Member must satisfy regular expression pattern: {member.pattern}"
 
 
 def _complaints(member: Member, value: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Codes of MFA devices: time-based one-time passwords of RFC 6238, six digits, a new one every 30 seconds.
 
-Source: API reference, AssumeRole > Using MFA with AssumeRole; the messages: observed.yaml, ar-mfa-*.
+Source: API reference, AssumeRole > Using MFA with AssumeRole; the messages: observed.yaml, ar-mfa-*, gst-mfa-*.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from targets.reference.model import MfaDevice
 
 _CODE = re.compile(r"[0-9]{6}")  # ASCII: other digits are no code
-_WINDOW = 1  # steps by which the device's clock may be off, either way; RFC 6238, 5.2
+_WINDOW = 2  # steps by which the device's clock may be off, either way; observed.yaml, gst-mfa-code-window
 
 _INCOMPLETE = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
 _UNKNOWN = (
     "MultiFactorAuthentication failed, unable to validate MFA code.  "
     "Please verify your MFA serial number is valid and associated with this user."
 )
-_WRONG = "MultiFactorAuthentication failed with invalid MFA one time pass code."
+_WRONG = "MultiFactorAuthentication failed with invalid MFA one time pass code. "
 
 
 class MfaChecker:
@@ -37,6 +37,7 @@ class MfaChecker:
     def __init__(self, memory: int = 1000) -> None:
         self._used: OrderedDict[tuple[str, int, str], None] = OrderedDict()  # serial, step, code; oldest first
         self._memory = memory
+        self.window = _WINDOW
 
     def check(self, device: MfaDevice | None, code: str, now: datetime) -> bool:
         """Whether `code` is one that the device shows about now and that was not accepted before."""
@@ -44,11 +45,11 @@ class MfaChecker:
             return False
         totp = pyotp.TOTP(device.seed)
         current = totp.timecode(now)
-        for step in range(current - _WINDOW, current + _WINDOW + 1):
+        for step in range(current - self.window, current + self.window + 1):
             # The code is part of what is remembered: a device made anew under the same serial number begins anew.
             use = (device.serial, step, code)
             if step >= 0 and hmac.compare_digest(totp.generate_otp(step), code) and use not in self._used:
-                self._remember(use)
+                self.remember(use)
                 return True
         return False
 
@@ -69,7 +70,8 @@ class MfaChecker:
             raise Refused("mfa-failed", _WRONG)
         return True
 
-    def _remember(self, use: tuple[str, int, str]) -> None:
+    def remember(self, use: tuple[str, int, str]) -> None:
+        """Keep in mind that a code was taken."""
         self._used[use] = None
         while len(self._used) > self._memory:
             self._used.popitem(last=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -12,7 +13,8 @@ from targets.reference import authorize, constraints, saml, web_identity
 from targets.reference.arns import Arn, parse_arn
 from targets.reference.authentication import merged, root_of
 from targets.reference.model import Caller, Principal, Refused, Role, Session
-from targets.reference.packing import check_packed, packed_percent
+from targets.reference.outbound import ALGORITHMS
+from targets.reference.packing import check_packed, packed_percent, utilization
 from targets.reference.policy import MalformedPolicy, parse
 from targets.reference.tokens import UnreadableToken, account_of
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 Result = dict[str, "Tree | None"]
 _HOUR = 3600
+_ROOT_TARGET = re.compile(r"[0-9]{12}|arn:[a-z-]+:iam::[0-9]{12}:root")
+# What the inner service of federation adds to its messages (observed.yaml, saml-provider-missing-code).
+_INNER = (
+    " (Service: AWSOpenIdDiscoveryService; Status Code: 400; Error Code: AuthSamlManifestNotFoundException; "
+    "Request ID: 00000000-0000-0000-0000-000000000000; Proxy: null)"
+)
 # The tasks that AssumeRoot may be restricted to (API reference of AssumeRoot).
 ROOT_TASKS = frozenset(
     f"arn:aws:iam::aws:policy/root-task/{name}"
@@ -44,13 +52,11 @@ OAUTH_PROVIDERS = frozenset({"www.amazon.com", "graph.facebook.com"})  # AssumeR
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """Session policies and tags of a request, with their packed size."""
+    """Session policies and tags of a request."""
 
     policies: tuple[str, ...] | None  # None: none were passed
     tags: tuple[tuple[str, str], ...]
     transitive: tuple[str, ...]
-    packed: int
-    passed: bool  # whether anything of it was passed
 
 
 @cache
@@ -76,7 +82,7 @@ class Operations:
     ) -> None:
         self._iam = iam
         self._mint = mint
-        self._mfa = mfa
+        self.mfa = mfa
         self._keys = keys
         self._outbound = outbound
         self._members = members  # accounts of the organization that AssumeRoot may reach
@@ -93,6 +99,7 @@ class Operations:
     def get_access_key_info(self, caller: Caller, values: Values) -> Result:
         """Tell the account of a key: it stands in the key id."""
         self.check_other_calls(caller, "GetAccessKeyInfo")
+        self.check_may_ask(caller)
         key_id = values["AccessKeyId"]
         known = self._iam.key(key_id)
         account = known.user.account if known is not None else None
@@ -101,6 +108,13 @@ class Operations:
         if account is None:
             raise Refused("unknown-access-key", f"{key_id} is invalid")
         return {"Account": account}
+
+    def check_may_ask(self, caller: Caller) -> None:
+        """Refuse who may not call GetAccessKeyInfo; the message names no resource (observed.yaml, gaki-denied)."""
+        try:
+            authorize.permitted(caller, "sts:GetAccessKeyInfo", "*", self._context(caller), reasoned=True)
+        except Refused as refused:
+            raise Refused(refused.refusal, (refused.message or "").replace(" on resource: *", "")) from None
 
     def decode_authorization_message(self, caller: Caller, values: Values) -> Result:
         """Read a message that `encoded_message` made."""
@@ -137,7 +151,7 @@ class Operations:
         restriction = self._restriction(values, inherited, arn.account)
         self.check_contexts(values)
         mfa = self.check_mfa(caller, values)
-        source = self.source_identity(caller, arn, values)
+        source = self.source_identity(caller, values)
         role = self._iam.role(arn.text)
         self.check_may_assume(caller, role, arn, values, restriction, mfa=mfa)
         assert role is not None  # noqa: S101 - a role that does not exist is refused
@@ -151,16 +165,16 @@ class Operations:
             policies=restriction.policies,
             mfa=mfa,
         )
-        return self._answer_of_role(session, restriction) | {"SourceIdentity": session.source_identity}
+        return self._answer_of_role(session) | {"SourceIdentity": session.source_identity}
 
-    def source_identity(self, caller: Caller, arn: Arn, values: Values) -> str | None:
+    def source_identity(self, caller: Caller, values: Values) -> str | None:
         """Return the new session's source identity: once set, it stays (AssumeRole > SourceIdentity)."""
         asked: str | None = values.get("SourceIdentity")
         held = caller.session.source_identity if caller.session else None
         if held is not None and asked not in {None, held}:
-            who = caller.principal.arn
-            denial = f"User: {who} is not authorized to perform: sts:SetSourceIdentity on resource: {arn.text}"
-            raise Refused("source-identity-denied", denial)
+            raise Refused(
+                "source-identity-set-already", "The source identity is already set for this assume role session"
+            )
         return asked or held
 
     def check_may_assume(
@@ -179,17 +193,17 @@ class Operations:
         serial, code = values.get("SerialNumber"), values.get("TokenCode")
         user = self._iam.user(caller.principal.arn) if serial is not None else None
         device = self._iam.mfa_device(user, serial) if user is not None and serial is not None else None
-        return self._mfa.require((device,) if device is not None else (), serial, code, self._now())
+        return self.mfa.require((device,) if device is not None else (), serial, code, self._now())
 
     def check_duration(self, caller: Caller, role: Role, values: Values) -> None:
-        """Hold the duration against the role's maximum and the limit of chaining."""
+        """Hold the duration against the role's maximum, then against the limit of chaining."""
         seconds = values["DurationSeconds"]
+        self.check_role_maximum(role, seconds)
         if caller.session is not None and seconds > _HOUR:
             raise Refused(
                 "duration-over-chaining-limit",
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
             )
-        self.check_role_maximum(role, seconds)
 
     def check_role_maximum(self, role: Role, seconds: int) -> None:
         """Hold the duration against the role's maximum."""
@@ -216,10 +230,11 @@ class Operations:
         identity = self.saml.verify(values["SAMLAssertion"], provider, now=self._now(), role_arn=role_arn.text)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = identity.session_name or ""
+        values = values | {"DurationSeconds": self.saml_seconds(values["DurationSeconds"], identity)}
         session = self._federated_session("saml", identity, role_arn, values, name, restriction)
         if identity.not_on_or_after is not None:
             session = replace(session, expires=min(session.expires, identity.not_on_or_after))
-        return self._answer_of_role(session, restriction) | {
+        return self._answer_of_role(session) | {
             "Subject": identity.subject,
             "SubjectType": identity.subject_type,
             "Issuer": identity.issuer,
@@ -228,11 +243,15 @@ class Operations:
             "SourceIdentity": identity.source_identity,
         }
 
+    def saml_seconds(self, seconds: int, identity: FederatedIdentity) -> int:
+        """Return how long the session lasts: SessionDuration can shorten it (saml-session-duration-attribute)."""
+        return min(seconds, identity.session_seconds or seconds)
+
     def saml_provider(self, arn: str) -> SamlProvider:
         """Return a provider; one that does not exist is refused (observed.yaml, saml-provider-missing)."""
         provider = self._iam.saml_provider(arn)
         if provider is None:
-            raise Refused("invalid-identity-token", "Specified provider doesn't exist.")
+            raise Refused("invalid-identity-token", "Specified provider doesn't exist" + _INNER)
         return provider
 
     def assume_role_with_web_identity(self, _caller: Caller | None, values: Values) -> Result:
@@ -244,7 +263,7 @@ class Operations:
         issuer = web_identity.issuer_of(token)
         provider = self._iam.openid_provider(role_arn.account, issuer)
         if provider is None:
-            raise Refused("invalid-identity-token", f"No OpenIDConnect provider found in your account for {issuer}")
+            raise Refused("invalid-identity-token", web_identity.NOT_VALIDATED)  # observed.yaml, wi-no-provider-2026
         identity = self.identity_of(token, provider)
         restriction = self._restriction(values | self.identity_tags(identity), (), role_arn.account)
         name = values["RoleSessionName"]
@@ -252,7 +271,7 @@ class Operations:
         return {
             "SubjectFromWebIdentityToken": identity.subject,
             "Audience": identity.audience,
-            **self._answer_of_role(session, restriction),
+            **self._answer_of_role(session),
             "Provider": identity.issuer,
             "SourceIdentity": identity.source_identity,
         }
@@ -266,7 +285,8 @@ class Operations:
         if provider is None:
             return
         if provider not in OAUTH_PROVIDERS:
-            raise Refused("unknown-provider", f"No OpenIDConnect provider found in your account for {provider}")
+            message = "Do not include a provider parameter when submitting OpenIDConnect ID tokens"
+            raise Refused("unknown-provider", f"Unrecognized OAuth provider. {message}")
         raise Refused("idp-rejected-claim", f"{provider}: the token is not one of this provider")
 
     def _federated_session(
@@ -316,7 +336,8 @@ class Operations:
         self.check_long_term(caller, "GetSessionToken")
         mfa = self.check_mfa(caller, values)
         session = self._user_session(caller, caller.principal, values["DurationSeconds"], "session-token")
-        return {"Credentials": self._credentials(replace(session, mfa=mfa))}
+        credentials = self._credentials(replace(session, mfa=mfa))
+        return {"Credentials": credentials, **_size_of(credentials)}
 
     def get_federation_token(self, caller: Caller, values: Values) -> Result:
         """Hand out credentials of a federated user, whose rights are the caller's cut by the session policies."""
@@ -331,10 +352,11 @@ class Operations:
         federated = Principal("federated-user", who.account, arn, f"{who.account}:{name}")
         session = self._user_session(caller, federated, values["DurationSeconds"], "federation")
         session = replace(session, tags=restriction.tags, policies=restriction.policies)
+        credentials = self._credentials(session)
         return {
-            "Credentials": self._credentials(session),
+            "Credentials": credentials,
             "FederatedUser": {"FederatedUserId": federated.user_id, "Arn": federated.arn},
-            "PackedPolicySize": restriction.packed,  # observed.yaml, gft-success: always there
+            **_packed_size_of(credentials),
         }
 
     def check_long_term(self, caller: Caller, operation: str) -> None:
@@ -357,10 +379,12 @@ class Operations:
         """Hand out credentials of a member account's root user for one task."""
         self.check_other_calls(caller, "AssumeRoot")
         target, task = values["TargetPrincipal"], values["TaskPolicyArn"].get("arn", "")
+        self.check_root_target(target)
+        self.check_root_task(task)
         account = target if target.isdigit() else self.arn(target).account
         arn = f"arn:aws:iam::{account}:root"
         authorize.permitted(caller, "sts:AssumeRoot", arn, self._context(caller))
-        if account not in self._members or task not in ROOT_TASKS:
+        if account not in self._members:
             denial = f"User: {caller.principal.arn} is not authorized to perform: sts:AssumeRoot on resource: {arn}"
             raise Refused("root-task-not-allowed", denial)
         session = self._session(
@@ -369,7 +393,18 @@ class Operations:
         deny_all = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
         held = caller.session.source_identity if caller.session else None
         session = replace(session, policies=(deny_all,), source_identity=held)
-        return {"Credentials": self._credentials(session), "SourceIdentity": held}
+        credentials = self._credentials(session)
+        return {"Credentials": credentials, "SourceIdentity": held, **_size_of(credentials)}
+
+    def check_root_target(self, target: str) -> None:
+        """Refuse what is neither an account nor its root user (observed.yaml, aroot-target-user-arn)."""
+        if not _ROOT_TARGET.fullmatch(target):
+            raise Refused("root-target-invalid", "Request must contain a valid target principal")
+
+    def check_root_task(self, policy_arn: str) -> None:
+        """Refuse a policy that is not of a task (observed.yaml, aroot-task-policy-other)."""
+        if policy_arn not in ROOT_TASKS:
+            raise Refused("root-task-policy-invalid", "Request must contain valid AWS managed task policy ARN")
 
     def get_delegated_access_token(self, caller: Caller, values: Values) -> Result:
         """Trade a token, which `trade_in_token` made, for credentials of the principal that it names."""
@@ -385,9 +420,10 @@ class Operations:
                 f"User: {who} is not authorized to perform: sts:GetDelegatedAccessToken on resource: *",
             )
         session = self._role_session(role, "delegated", _HOUR, "delegation")
+        credentials = self._credentials(session)
         return {
-            "Credentials": self._credentials(session),
-            "PackedPolicySize": 0,
+            "Credentials": credentials,
+            **_packed_size_of(credentials),
             "AssumedPrincipal": session.principal.arn,
         }
 
@@ -397,30 +433,46 @@ class Operations:
 
     def get_web_identity_token(self, caller: Caller, values: Values) -> Result:
         """Hand out a JSON Web Token that tells other services who the caller is."""
-        self.check_other_calls(caller, "GetWebIdentityToken")
         account = caller.principal.account
-        if not self._iam.outbound_federation(account):
-            raise Refused(
-                "outbound-federation-disabled", "Outbound web identity federation is not enabled for this account."
-            )
+        self.check_algorithm(values["SigningAlgorithm"])
         tags = self._tags(values)
+        self.check_no_federated_user(caller)
         asked = {
             **authorize.request_tags(tags),
             "sts:identitytokenaudience": tuple(values["Audience"]),
             "sts:signingalgorithm": (values["SigningAlgorithm"],),
             "sts:durationseconds": (str(values["DurationSeconds"]),),
         }
-        authorize.permitted(caller, "sts:GetWebIdentityToken", "*", self._context(caller) | asked)
+        itself, context = f"arn:aws:sts::{account}:self", self._context(caller) | asked
+        for action in ("sts:GetWebIdentityToken", *(("sts:TagGetWebIdentityToken",) if tags else ())):
+            authorize.permitted(caller, action, itself, context, reasoned=True)
         expires = self._now() + timedelta(seconds=values["DurationSeconds"])
-        if caller.session is not None and expires > caller.session.expires:
-            raise Refused(
-                "session-duration-escalation", "The requested token duration would extend the current session."
-            )
+        self.check_escalation(caller, expires)
+        if not self._iam.outbound_federation(account):  # the last of all (observed.yaml, gwit-order)
+            raise Refused("outbound-federation-disabled", "OutboundWebIdentityFederation is disabled.")
         issuer = self._iam.outbound_issuer(account)
         token = self._outbound.token(
             issuer, caller.principal, values["Audience"], values["SigningAlgorithm"], tags, self._now(), expires
         )
         return {"WebIdentityToken": token, "Expiration": expires}
+
+    def check_algorithm(self, algorithm: str) -> None:
+        """Refuse what tokens are not signed with (observed.yaml, gwit-algorithm-unsupported)."""
+        if algorithm not in ALGORITHMS:
+            see = "See the GetWebIdentityToken documentation for supported algorithms"
+            raise Refused("signing-algorithm-unsupported", f"Requested SigningAlgorithm is not supported. {see}")
+
+    def check_no_federated_user(self, caller: Caller) -> None:
+        """Refuse federated users (observed.yaml, gwit-caller-federated)."""
+        if caller.principal.kind == "federated-user":
+            message = "GetWebIdentityToken does not support federated user sessions"
+            raise Refused("federated-user-not-supported", message)
+
+    def check_escalation(self, caller: Caller, expires: datetime) -> None:
+        """Refuse a token that would outlive the caller's session (observed.yaml, gwit-escalation)."""
+        if caller.session is not None and expires > caller.session.expires:
+            message = "Requested token expiry time must be before the original session's expiry time."
+            raise Refused("session-duration-escalation", message)
 
     # What they share
 
@@ -473,9 +525,8 @@ class Operations:
         for text in inline:
             self.check_policy(text)
         policies = (*inline, *managed) if inline or managed else None
-        percent = self.packed(inline, arns, tags)
-        check_packed(percent, tags_only=not (inline or arns))
-        return Restriction(policies, tags, transitive, percent, passed=bool(inline or arns or tags))
+        check_packed(self.packed(inline, arns, tags), tags_only=not (inline or arns))
+        return Restriction(policies, tags, transitive)
 
     def check_policy(self, text: str) -> None:
         """Refuse a text that is no policy document."""
@@ -530,10 +581,21 @@ class Operations:
             "Expiration": session.expires,
         }
 
-    def _answer_of_role(self, session: Session, restriction: Restriction) -> Result:
-        who = session.principal
+    def _answer_of_role(self, session: Session) -> Result:
+        who, credentials = session.principal, self._credentials(session)
         return {
             "AssumedRoleUser": {"AssumedRoleId": who.user_id, "Arn": who.arn},
-            "Credentials": self._credentials(session),
-            "PackedPolicySize": restriction.packed if restriction.passed else None,  # observed.yaml, ar-success
+            "Credentials": credentials,
+            **_packed_size_of(credentials),
         }
+
+
+def _packed_size_of(credentials: dict[str, Tree | None]) -> Result:
+    """Return PackedPolicySize, which speaks of the whole token since September 2026 (observed.yaml, size-*)."""
+    sizes = _size_of(credentials)
+    return {"PackedPolicySize": sizes["SessionTokenUtilization"], **sizes}
+
+
+def _size_of(credentials: dict[str, Tree | None]) -> Result:
+    token = str(credentials["SessionToken"])
+    return {"SessionTokenUtilization": utilization(token), "SessionTokenSize": len(token)}

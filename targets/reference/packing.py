@@ -1,12 +1,14 @@
-"""The packed size of session policies and tags, in percent of what is allowed.
+"""How large session policies and tags may be, and how large a session token is.
 
-AWS does not tell how it packs. Here it is the number of bytes without JSON's white space, so that more never
-packs smaller, and marking a tag transitive changes nothing (AssumeRole > TransitiveTagKeys).
+Since September 2026 there is one limit of 4,096 characters for the whole token (observed.yaml, size-announcement).
+Here policies and tags, compressed as the token's content is, have a share of it: the rest is for what a token holds
+besides.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 from targets.reference.model import Refused
@@ -14,15 +16,21 @@ from targets.reference.model import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LIMIT = 8192  # bytes; fifty tags of full length are above, a policy of 2,048 characters with ten tags is below
+TOKEN_LIMIT = 4096  # characters
+# Characters of base64. The rest is for names, ids, transitive keys, and what a federated identity brings along.
+LIMIT = 2600
 
 
 def packed_percent(policies: Iterable[str], arns: Iterable[str], tags: Iterable[tuple[str, str]]) -> int:
     """Return the packed size in percent, rounded up."""
-    size = sum(len(json.dumps(json.loads(text), separators=(",", ":")).encode()) for text in policies)
-    size += sum(len(arn.encode()) for arn in arns)
-    size += sum(len(key.encode()) + len(value.encode()) + 2 for key, value in tags)
+    parts = [json.dumps(json.loads(text), separators=(",", ":")) for text in policies]
+    size = len(zlib.compress(json.dumps([parts, list(arns), list(tags)]).encode())) * 4 // 3
     return -(-100 * size // LIMIT)
+
+
+def utilization(token: str) -> int:
+    """Return the percentage that a token has of what it may have, rounded down (observed.yaml, size-ar-plain)."""
+    return 100 * len(token) // TOKEN_LIMIT
 
 
 def check_packed(percent: int, *, tags_only: bool) -> None:

@@ -1,4 +1,4 @@
-"""What each refusal looks like on the wire: as AWS was observed to answer, else as modelled, else as documented."""
+"""What each refusal looks like on the wire: as AWS was last seen to answer, else as modelled, else as documented."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Reply:
 _MODELLED = {
     "idp-communication-error": Reply(400, "IDPCommunicationError"),  # wi-jwks is of an issuer that does answer
     "inherited-tag": Reply(400, "InvalidParameterValue"),  # as ar-tag-duplicate-case
-    "outbound-federation-disabled": Reply(403, "OutboundWebIdentityFederationDisabledException"),
+    "unknown-access-key": Reply(403, "InvalidClientTokenId"),  # as auth-unknown-key
+    "unknown-managed-policy": Reply(400, "ValidationError"),  # as ar-malformed-rolearn
 }
 
 
@@ -34,7 +35,8 @@ def replies() -> dict[str, Reply]:
     for name, refusal in load().refusals.items():
         coded = [answer for answer in refusal.answers if answer.code is not None]
         if coded:
-            chosen = min(coded, key=lambda answer: _ORDER.index(answer.authority))
+            newest_first = sorted(coded, key=lambda answer: answer.seen or "", reverse=True)
+            chosen = min(newest_first, key=lambda answer: _ORDER.index(answer.authority))
             assert chosen.code is not None  # noqa: S101 - filtered above
             found[name] = Reply(chosen.status, chosen.code, refusal.namespace or XML_NAMESPACE)
     return found | _MODELLED

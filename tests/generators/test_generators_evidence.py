@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import pytest
 
 from generators import everything
 from generators.answer import Answer
 from generators.expectation import fill
-from specs import loader
+from specs import contract, loader
 from specs.contract import EVIDENCE, XML_NAMESPACE
 from specs.model import Level, Observation, ObservedFile
 from tests.servers import ACCOUNT, REQUEST_ID, USER_ARN, error, granted, mint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from generators.case import Case
 
 SENT_AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -37,7 +42,8 @@ class Values(dict[str, str]):
                 part, f"a-{part}"
             )
         known = {
-            "role": ROLE, "user": USER_ARN, "token": "a.genuine.token", "policy": "arn:aws:iam::aws:policy/P1",
+            "role": ROLE, "web": ROLE,
+            "user": USER_ARN, "token": "a.genuine.token", "policy": "arn:aws:iam::aws:policy/P1",
             "saml": f"arn:aws:iam::{ACCOUNT}:saml-provider/SAML-test",
         }  # fmt: skip
         return known[key.partition("-")[0]]
@@ -59,6 +65,12 @@ CLAIM = "tells how something is worded or laid out, not what one request was ans
 ROOT = "needs the root user of an account, whose keys no run is given"
 TRAFFIC = "needs more traffic than a conformance test may send"
 MODEL = "a claim of the service model, not an answer"
+GLOBAL = "about the one global endpoint of AWS, or its tokens"
+IAM = "an answer of IAM; what STS does with such lists was not recorded"
+ENCRYPTED = "needs a provider that decrypts assertions, which scenarios cannot give"
+PACKED = "of before September 2026, when another limit held; what of it is refused today was not recorded"
+PASSING = "how long a change takes to be seen, not what a request is answered"
+KEYS = "needs a provider that publishes such a key set, which scenarios cannot give"
 NO_CASE: dict[str, str] = {
     "proto-error-layout": CLAIM,
     "proto-extended-request-id": CLAIM,
@@ -89,6 +101,59 @@ NO_CASE: dict[str, str] = {
     "model-assumerole": MODEL,
     "model-assumerolewithsaml": MODEL,
     "model-common": MODEL,
+    "gwit-global-endpoint": GLOBAL,
+    "aroot-global-endpoint": GLOBAL,
+    "token-v1-optin": GLOBAL,
+    "token-v2-propagation": GLOBAL,
+    "proto-extended-request-id-endpoint": CLAIM,
+    "proto-extended-request-id-gov": "of another partition, in 2025",
+    "proto-uri-limit": "the limit is not known to the byte",
+    "gwit-order": "no single request",
+    "gwit-propagation": PASSING,
+    "wi-propagation": PASSING,
+    "iam-list-leading-zero": IAM,
+    "iam-list-not-a-number": IAM,
+    "iam-list-zero": IAM,
+    "iam-list-negative": IAM,
+    "iam-list-gap": IAM,
+    "iam-list-gap-large": IAM,
+    "iam-token-version-enum": IAM,
+    "iam-trust-federated-star": "an answer of IAM, to a trust policy that no scenario has",
+    "saml-expired-certificate": "needs a provider whose certificate has ended, which scenarios cannot give",
+    "saml-encrypted": ENCRYPTED,
+    "saml-encryption-required-plain": ENCRYPTED,
+    "saml-encryption-required-encrypted": ENCRYPTED,
+    "saml-base64-metadata-mismatch": "what was wrong with the response is not known",
+    "saml-recipient-old-text": "of 2014; AWS words it otherwise today",
+    "saml-provider-recreated": "needs a provider that is made anew during a scenario, which scenarios cannot do",
+    "wi-key-no-header-kid-single": KEYS,
+    "wi-key-ops": KEYS,
+    "wi-jwks-over-100": KEYS,
+    "wi-roles-claim-condition": "how the claim names the role was not recorded",
+    "wi-trust-aws-star": "a summary of the recorder; scenarios give no role that trusts everybody",
+    "size-announcement": CLAIM,
+    "size-serialized-token": PACKED,
+    "size-serialized-token-wire": PACKED,
+    "size-serialized-token-s3": "an answer of S3",
+    "size-wire-code": PACKED,
+    "size-policy-103": "what was sent was not recorded",
+    "packed-tags-7": PACKED,
+    "packed-tags-138": PACKED,
+    "packed-tags-9": PACKED,
+    "packed-tags-eks": PACKED,
+    "packed-policy-actions": PACKED,
+    "cloudtrail-read-only": "tells what CloudTrail keeps, not what a request is answered",
+    "auth-foreign-credentials": "needs credentials that the web console hands out",
+    "ar-managed-session-policy-live": "needs a policy that changes during a scenario, which scenarios cannot do",
+    "gst-mfa-code-older": "the codes just before are those with which the device was switched on",
+}
+
+# Refusals that no case meets, and why.
+NO_REFUSAL: dict[str, str] = {
+    "region-disabled": "needs a region that the account has switched off",
+    "expired-trade-in-token": "needs a trade-in token that was good once",
+    "web-identity-thumbprint-unknown": "needs a provider registered with another thumbprint",
+    "idp-rejected-claim": "of the model; cases that name an OAuth 2.0 provider expect oauth-token-rejected",
 }
 
 # What was recorded in words only, in full: by observation and, where it is two answers, the case's suffix.
@@ -105,6 +170,12 @@ WORDS_ONLY: dict[tuple[str, str], tuple[int, str | None, str | None]] = {
     ("saml-audience", "other-audience"): (
         400, "InvalidIdentityToken", "Response does not contain the required audience.",
     ),
+    ("gst-mfa-code-window", "next-code"): (200, None, None),
+    ("gst-mfa-code-window", "later-code"): (
+        403, "AccessDenied", "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
+    ),
+    ("saml-trust-context-keys", "of-account"): (200, None, None),
+    ("saml-trust-context-keys", "without-arn"): (200, None, None),
     ("saml-provider-missing", "unknown-provider"): (
         400, "InvalidIdentityToken", "Specified provider doesn't exist.",
     ),
@@ -114,6 +185,10 @@ WORDS_ONLY: dict[tuple[str, str], tuple[int, str | None, str | None]] = {
         "graph.facebook.com: graph.facebook.com responded with HTTP/1.1 400 Bad Request",
     ),
 }
+# Where code and message alone were recorded: the status that the service model or other answers give the code.
+STATUS_OF = {
+    "InvalidIdentityToken": 400, "ExpiredTokenException": 400, "PackedPolicyTooLarge": 400, "AccessDenied": 403,
+}  # fmt: skip
 PREFLIGHT = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "POST",
@@ -147,8 +222,10 @@ def answer_to(case: Case, observation: Observation) -> Answer:
     """Build the answer of which the observation tells."""
     status, code, message = observation.status, observation.code, observation.message
     suffix = case.id.rpartition("/")[2]
-    if status is None:
+    if (observation.id, suffix) in WORDS_ONLY:
         status, code, message = WORDS_ONLY[observation.id, suffix]
+    elif status is None:
+        status = STATUS_OF[code or ""]
     headers = {
         "x-amzn-requestid": REQUEST_ID,
         "x-amz-sts-extended-request-id": "MTp1cy1lYXN0LTE6MTczMjI1ODgwMDAwMDpSOjEyMzQ1Njc4",
@@ -160,7 +237,7 @@ def answer_to(case: Case, observation: Observation) -> Answer:
     elif code is not None:
         body = error(code, message and concrete(message, case), observation.namespace or XML_NAMESPACE)
     elif status == 200 and case.request.method != "OPTIONS":
-        body = success(case)
+        body = success(case, observation)
         if dict(case.request.headers).get("Accept") == "application/json":
             headers["content-type"] = "application/json"
             body = '{"GetCallerIdentityResponse": {"GetCallerIdentityResult": {}}}'
@@ -174,8 +251,82 @@ def answer_to(case: Case, observation: Observation) -> Answer:
     return Answer(status, tuple(headers.items()), body.encode())
 
 
-def success(case: Case) -> str:
-    """Return a success with all elements of the contract, its times as of SENT_AT."""
+def success(case: Case, observation: Observation) -> str:
+    """Return a success with the elements that were recorded, its times as of SENT_AT."""
+    if case.request.operation not in FEDERATED:
+        body = success_of_users(case)
+    else:
+        told = FEDERATED[case.request.operation](case)
+        result = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in told.items())
+        session = assumed(case, observation) if "Expiration" not in told else ""
+        name = case.request.operation
+        body = f"<{name}Response><{name}Result>{result}{session}</{name}Result></{name}Response>"
+    size = observation.packed_policy_size
+    if size is None:
+        return body
+    body = re.sub("<PackedPolicySize>[^<]*</PackedPolicySize>", "", body)
+    sizes = f"<PackedPolicySize>{size}</PackedPolicySize><SessionTokenUtilization>{size}</SessionTokenUtilization>"
+    return body.replace("</Credentials>", f"</Credentials>{sizes}", 1)
+
+
+def assumed(case: Case, observation: Observation) -> str:
+    """Return what an answer holds of a session."""
+    fresh, suffix = mint(CALLERS["session"]), case.id.rpartition("/")[2]
+    seconds = observation.lifetime or LIFETIMES.get((observation.id, suffix), 3600)
+    end = f"{SENT_AT + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+    return (
+        f"<AssumedRoleUser><AssumedRoleId>AROACKCEVSQ6C2EXAMPL1:one</AssumedRoleId><Arn>{fresh.arn}</Arn>"
+        f"</AssumedRoleUser><Credentials><AccessKeyId>{fresh.key_id}</AccessKeyId><SecretAccessKey>{fresh.secret}"
+        f"</SecretAccessKey><SessionToken>{fresh.token}</SessionToken><Expiration>{end}</Expiration></Credentials>"
+    )
+
+
+def says(case: Case) -> dict[str, Any]:
+    """Return what the assertion or the token of a case says, as far as it is no other than usual."""
+    return {} if not case.recipes else dict(json.loads(case.recipes[-1].says))
+
+
+def of_assertion(case: Case) -> dict[str, str]:
+    said = {"subject-format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"} | says(case)
+    source = {"SourceIdentity": said["source-identity"]} if "source-identity" in said else {}
+    return source | {
+        "Subject": said.get("subject", "sts-conformance"),
+        "SubjectType": said["subject-format"].removeprefix("urn:oasis:names:tc:SAML:2.0:nameid-format:"),
+        "Audience": said.get("recipient", "https://signin.aws.amazon.com/saml"),
+        "Issuer": "a-issuer",
+    }
+
+
+def of_token(case: Case) -> dict[str, str]:
+    said = says(case)
+    return {"SubjectFromWebIdentityToken": said.get("subject", "sts-conformance"), "Provider": "https://a-issuer"}
+
+
+def outbound(case: Case) -> dict[str, str]:
+    """Return the token of gwit-success-es384 and gwit-audience-several: their header, and the audiences."""
+    names = given(case)
+    audience = [value for name, value in names.items() if name.startswith("Audience.")]
+    header = {"kid": "EC384_0", "typ": "JWT", "alg": "ES384"}
+    claims = {"aud": audience if len(audience) > 1 else audience[0]}
+    parts = (json.dumps(header).encode(), json.dumps(claims).encode(), bytes(96))
+    end = SENT_AT + timedelta(seconds=int(names.get("DurationSeconds", "300")))
+    return {
+        "WebIdentityToken": ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts),
+        "Expiration": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+FEDERATED: dict[str, Callable[[Case], dict[str, str]]] = {
+    "AssumeRoleWithSAML": of_assertion, "AssumeRoleWithWebIdentity": of_token, "GetWebIdentityToken": outbound,
+}  # fmt: skip
+# Of observations that tell two.
+LIFETIMES = {
+    ("saml-session-duration-attribute", "900"): 900,
+    ("saml-session-duration-attribute", "7200"): 3600,
+}
+
+
+def success_of_users(case: Case) -> str:
     caller = CALLERS[case.request.signing.caller]
     names = given(case)
     arn = {
@@ -212,6 +363,7 @@ def concrete(message: str, case: Case) -> str:
     """Fill an observed message's placeholders in; what was recorded literally stays."""
     message = message.replace("{caller-arn}", USER_ARN).replace("{role-arn}", given(case).get("RoleArn", ""))
     message = re.sub(r"<(date|max|now)>", "20261122T070000Z", message)
+    message = message.replace("<uuid>", REQUEST_ID).replace("<caller>", USER_ARN).replace("<bucket>", "bucket")
     return re.sub(r"\bn%", "112%", message)
 
 
@@ -237,8 +389,14 @@ def test_what_no_case_reaches_is_listed_with_its_reason() -> None:
 
 
 def test_what_was_recorded_in_words_is_used() -> None:
-    used = {(name, c.id.rpartition("/")[2]) for c, name in pairs() if observations_by_id[name].status is None}
-    assert used == WORDS_ONLY.keys()
+    used = {(name, c.id.rpartition("/")[2]) for c, name in pairs()}
+    assert used >= WORDS_ONLY.keys()
+    assert {name for name, _ in WORDS_ONLY} <= {o.id for o in observations().values() if not (o.status and o.code)}
+
+
+def test_every_refusal_is_expected_by_a_case() -> None:
+    expected = {case.expectation.refusal.refusal for case in everything.cases() if case.expectation.refusal}
+    assert contract.load().refusals.keys() - expected == NO_REFUSAL.keys()
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
@@ -286,7 +444,9 @@ def test_the_observed_wording_conforms_and_another_does_not(case: Case, name: st
     observation = observations_by_id[name]
     message = observation.message
     assert message is not None
-    status, code = observation.status or 400, observation.code or ""
+    words = WORDS_ONLY.get((name, case.id.rpartition("/")[2]), (0, "", ""))
+    code = observation.code or words[1] or ""
+    status = observation.status or STATUS_OF[code]
     space = observation.namespace or XML_NAMESPACE
 
     def conforms(text: str) -> bool:

@@ -60,7 +60,7 @@ def outcome(*made: Move) -> str:
         ([assume(tags=PROJECT), assume(1, tags=OWN)], "inherited-tag"),
         ([assume(tags=OWN), assume(1, tags=OWN)], "granted"),
         ([assume(source_identity="alice"), assume(1, source_identity="alice")], "granted"),
-        ([assume(source_identity="alice"), assume(1, source_identity="bob")], "source-identity-denied"),
+        ([assume(source_identity="alice"), assume(1, source_identity="bob")], "source-identity-set-already"),
         ([assume(source_identity="alice"), assume(1), assume(1, "plain")], "source-identity-denied"),
         ([assume(role="plain", tags=OWN)], "tag-session-denied"),
         ([assume(tags=PROJECT), assume(1, "plain")], ""),

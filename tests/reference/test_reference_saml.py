@@ -27,12 +27,13 @@ TRUSTED = SamlProvider(PROVIDER, ISSUER.metadata())
 GOOD = Assertion(role_arn=ROLE, provider_arn=PROVIDER, issued=NOW)
 SECOND = timedelta(seconds=1)
 
+UNREADABLE = "Invalid base64 SAMLResponse (Service: AWSOpenIdDiscoveryService; Status Code: 400"
 INVALID, EXPIRED = "invalid-identity-token", "expired-federation-token"
 NAMED = {
     "Response signature invalid": "saml-signature-invalid",
+    "Response (with optional signature)": "saml-signature-invalid",
     "Issuer not present in specified provider": "saml-issuer-unknown",
     "RoleSessionName in AuthnResponse must match": "saml-session-name-invalid",
-    "Response does not contain the required audience.": "saml-audience-missing",
     "Token must be redeemed": "saml-redeemed-late",
 }
 
@@ -65,8 +66,8 @@ def good(**fields: Any) -> Assertion:
 # Genuine responses
 
 
-@pytest.mark.parametrize("signed", ["response", "assertion", "both"])
-def test_all_that_a_response_says_is_read(signed: Literal["response", "assertion", "both"]) -> None:
+@pytest.mark.parametrize("signed", ["assertion", "both"])
+def test_all_that_a_response_says_is_read(signed: Literal["assertion", "both"]) -> None:
     end = NOW + timedelta(hours=1)
     other = ("arn:aws:iam::210987654321:role/Other", "arn:aws:iam::210987654321:saml-provider/SAML-test")
     what = good(
@@ -134,7 +135,6 @@ def test_the_name_qualifier_is_that_of_the_documents() -> None:
             "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
             "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
         ),
-        (None, "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"),
     ],
 )
 def test_subject_type(name_format: str | None, subject_type: str) -> None:
@@ -204,10 +204,8 @@ def test_a_certificates_period_does_not_matter(year: int) -> None:
         (good(confirmed=timedelta(minutes=1)), timedelta(minutes=1), (EXPIRED, "Response has expired")),
         (good(session_end=NOW + SECOND), timedelta(), None),
         (good(session_end=NOW), timedelta(), (EXPIRED, "Response has expired")),
-        (good(begins=timedelta(minutes=1)), timedelta(minutes=1), None),
-        (good(begins=timedelta(minutes=1)), timedelta(seconds=59), (INVALID, "Response is not valid yet")),
+        (good(begins=timedelta(days=1)), timedelta(), None),  # observed: saml-not-before-future
         (good(begins=timedelta(hours=-1)), timedelta(minutes=-5), None),
-        (good(begins=timedelta(hours=-1)), timedelta(minutes=-5, seconds=-1), (INVALID, "Response is not valid yet")),
         (good(begins=None, ends=None), timedelta(), None),
     ],
 )
@@ -224,16 +222,12 @@ def test_times(what: Assertion, later: timedelta, expected: tuple[str, str] | No
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (good(audience="urn:example:other"), "Response does not contain the required audience."),
-        (good(audience=None), "Response does not contain the required audience."),
-        (good(recipient="https://sp.example.com/saml"), "Response was sent to another recipient"),
-        (good(recipient="https://evil.example/signin.aws.amazon.com/saml"), "Response was sent to another recipient"),
-        (good(recipient="https://signin.aws.amazon.com/saml/"), "Response was sent to another recipient"),
-        (good(recipient=None), "Response was sent to another recipient"),
-        (good(confirmed=None), "SubjectConfirmationData must contain NotOnOrAfter"),
-        (good(confirmations=0), "Response must contain exactly one SubjectConfirmation"),
-        (good(confirmations=2), "Response must contain exactly one SubjectConfirmation"),
-        (good(method=BEARER.replace("bearer", "holder-of-key")), "Response must contain exactly one SubjectConf"),
+        (good(recipient=None), UNREADABLE),
+        (good(confirmed=None), UNREADABLE),
+        (good(confirmations=0), UNREADABLE),
+        (good(confirmations=2), UNREADABLE),
+        (good(method=BEARER.replace("bearer", "holder-of-key")), UNREADABLE),
+        (good(subject_format=None), UNREADABLE),
         (good(issuer="https://other.example.com"), "Issuer not present in specified provider (Service: AWSOpenIdD"),
         (good(subject=None), "Response does not contain a NameID"),
         (good(subject=" "), "Response does not contain a NameID"),
@@ -266,7 +260,7 @@ def test_bounds_of_the_session_duration() -> None:
 
 
 def test_a_role_that_is_not_in_the_response_is_denied() -> None:
-    expected = ("federation-denied", "Not authorized to perform sts:AssumeRoleWithSAML")
+    expected = (INVALID, "SAML Assertion doesn't contain the requested Role and Metadata in the attributes")
     assert refusal(good(), role=f"{ROLE}2") == expected
     # Role and provider must stand in one pair.
     others = (f"{ROLE},{PROVIDER}2", f"{ROLE}2,{PROVIDER}")
@@ -277,7 +271,11 @@ def test_a_role_that_is_not_in_the_response_is_denied() -> None:
 # Spoilt and wrapped
 
 MESSAGES = {
-    Spoilt.UNSIGNED: "Response signature invalid",
+    Spoilt.UNSIGNED: "Response",  # (with optional signature) must contain ...
+    Spoilt.NO_CONDITIONS: "Invalid base64 SAMLResponse",
+    Spoilt.NO_AUTHN_STATEMENT: "Invalid base64 SAMLResponse",
+    Spoilt.NOT_BEFORE_WORD: "Invalid base64 SAMLResponse",
+    Spoilt.RESPONSE_SIGNATURE: "Response signature invalid",
     Spoilt.FOREIGN_KEY: "Response signature invalid",
     Spoilt.TAMPERED: "Response signature invalid",
     Spoilt.EMPTY_SIGNATURE: "Response signature invalid",
@@ -295,12 +293,31 @@ MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("spoilt", [spoilt for spoilt in Spoilt if spoilt is not Spoilt.COMMENTED])
-@pytest.mark.parametrize("signed", ["response", "assertion", "both"])
-def test_spoilt_responses_are_refused(spoilt: Spoilt, signed: Literal["response", "assertion", "both"]) -> None:
+@pytest.mark.parametrize("spoilt", [s for s in Spoilt if s not in {Spoilt.COMMENTED, Spoilt.RESPONSE_ISSUER}])
+@pytest.mark.parametrize("signed", ["assertion", "both"])
+def test_spoilt_responses_are_refused(spoilt: Spoilt, signed: Literal["assertion", "both"]) -> None:
     name, message = refusal(good(spoilt=spoilt, signed=signed))
     assert name == INVALID
     assert message.partition(" (")[0] == MESSAGES.get(spoilt, "Response must contain exactly one assertion")
+
+
+def test_a_signature_of_the_response_alone_is_not_enough() -> None:
+    name, message = refusal(good(signed="response"))
+    assert name == INVALID
+    assert message.startswith("Response (with optional signature) must contain an assertion with a mandatory")
+
+
+@pytest.mark.parametrize("what", [good(audience="urn:example:other"), good(audience=None)])
+def test_no_audience_is_looked_at(what: Assertion) -> None:
+    assert read(what).subject == "sts-conformance"
+
+
+def test_any_recipient_is_told_as_the_audience() -> None:
+    assert read(good(recipient="https://sp.example.com/saml")).audience == "https://sp.example.com/saml"
+
+
+def test_the_issuer_of_the_response_does_not_count() -> None:
+    assert read(good(spoilt=Spoilt.RESPONSE_ISSUER)).issuer == ISSUER.entity_id
 
 
 XSW = [spoilt for spoilt in Spoilt if spoilt.startswith("xsw") or spoilt is Spoilt.SAME_ID]

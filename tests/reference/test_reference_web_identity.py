@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 22, 7, 30, 5, tzinfo=UTC)
 GOOD = Token(issued=NOW)
 INVALID, EXPIRED, UNREACHABLE = "invalid-identity-token", "expired-federation-token", "idp-communication-error"
+NOT_VALIDATED = "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity"
+NO_PARTY = "Token audience contains more than one audience while authorized party is not present"
 NAMED = {
-    "Incorrect token audience": "web-identity-audience-unknown",
+    NOT_VALIDATED: "web-identity-audience-unknown",
+    NO_PARTY: "web-identity-audience-unknown",
     "OpenIDConnect provider's HTTPS certificate": "web-identity-thumbprint-unknown",
     "Token too old": "web-identity-too-old",
     "Couldn't retrieve verification key": "verification-key-missing",
@@ -106,7 +109,7 @@ def test_all_that_a_token_claims_is_read(issuer: OpenIdIssuer, algorithm: Algori
         source_identity="DiegoRamirez",
         tags=(("Project", "Automation"), ("Cost Center", "")),
         transitive=("Project",),
-        more=(("nonce", "n-0S6_WzA2Mj"),),
+        more=(("nonce", "n-0S6_WzA2Mj"), ("azp", "sts-conformance")),
     )
     base = issuer.url.removeprefix("https://")
     assert base.endswith("/tenant")
@@ -133,13 +136,18 @@ def test_what_is_optional_may_be_left_out(issuer: OpenIdIssuer) -> None:
     assert len(identity.conditions) == 2
 
 
-def test_a_token_without_key_id_may_be_signed_with_any(issuer: OpenIdIssuer) -> None:
+def test_a_token_without_key_id_is_taken_where_there_is_one_key(issuer: OpenIdIssuer) -> None:
+    issuer.rotate()
+    issuer.token(good())
     assert read(issuer, good(key_id=False)).subject == "sts-conformance"
+    both = [issuer.token(good(algorithm=algorithm, key_id=False)) for algorithm in ("ES256", "RS256")]
+    for token in both:
+        assert refusal(issuer, token)[1].startswith("Couldn't retrieve verification key")
 
 
-def test_a_tag_may_be_a_bare_text(issuer: OpenIdIssuer) -> None:
-    what = good(more=(("https://aws.amazon.com/tags", {"principal_tags": {"Project": "Automation"}}),))
-    assert read(issuer, what).tags == (("Project", "Automation"),)
+@pytest.mark.parametrize(("subject", "told"), [("", ""), ("a", "a"), (123, "123"), ("x" * 300, "x" * 300)])
+def test_a_subject_of_any_length(issuer: OpenIdIssuer, subject: object, told: str) -> None:
+    assert read(issuer, good(more=(("sub", subject),))).subject == told
 
 
 def test_the_issuer_is_told_without_a_key(issuer: OpenIdIssuer) -> None:
@@ -164,6 +172,7 @@ def test_the_issuer_must_be_a_text(issuer: OpenIdIssuer) -> None:
 # Times
 
 ISSUED = int(NOW.timestamp())
+AFTER = "must be after or equal to the not-before date/time"
 BEFORE = "must be before the expiration date/time"
 
 
@@ -174,16 +183,23 @@ BEFORE = "must be before the expiration date/time"
         (
             good(),
             900 + 300,
-            (EXPIRED, f"Token expired: current date/time {ISSUED + 1200} {BEFORE} {ISSUED + 900}"),
+            (EXPIRED, f"Token expired: current date/time {ISSUED + 900} {BEFORE} {ISSUED + 900}"),
         ),
         (good(lasts=timedelta(days=7)), 86_700, None),
         (good(lasts=timedelta(days=7)), 441_398, (EXPIRED, "Token too old: 441398")),
         (good(lasts=timedelta(days=7)), 86_701, (EXPIRED, "Token too old: 86701")),
         (good(), -300, None),
-        (good(), -301, (INVALID, "Token is not valid yet")),
-        (good(begins=timedelta(hours=-1)), -301, (INVALID, "Token is not valid yet")),
+        (good(), -301, (INVALID, f"Token issued in the future: {ISSUED}")),
+        (good(begins=timedelta(hours=-1)), -301, (INVALID, f"Token issued in the future: {ISSUED}")),
         (good(begins=timedelta(minutes=10)), 300, None),
-        (good(begins=timedelta(minutes=10)), 299, (INVALID, "Token is not valid yet")),
+        (
+            good(begins=timedelta(minutes=10)),
+            299,
+            (
+                INVALID,
+                f"Token not yet valid: current date/time {ISSUED + 599} {AFTER} {ISSUED + 600}",
+            ),
+        ),
     ],
 )
 def test_times(issuer: OpenIdIssuer, what: Token, later: int, expected: tuple[str, str] | None) -> None:
@@ -195,9 +211,9 @@ def test_times(issuer: OpenIdIssuer, what: Token, later: int, expected: tuple[st
 
 
 @pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
-@pytest.mark.parametrize("value", ["soon", True, [], {}, 1e300, -(10**400), float("nan"), float("inf")])
+@pytest.mark.parametrize("value", ["soon", None, True, 1.5, [], {}, 1e300, -(10**400), float("nan"), float("inf")])
 def test_odd_times(issuer: OpenIdIssuer, name: str, value: object) -> None:
-    expected = (INVALID, f"Claim {name} is not a date and time")
+    expected = (INVALID, "Invalid timestamp in token claims.")
     assert refusal(issuer, good(more=((name, value),))) == expected
 
 
@@ -207,32 +223,43 @@ def test_odd_times(issuer: OpenIdIssuer, name: str, value: object) -> None:
 @pytest.mark.parametrize("name", ["sub", "aud", "iat", "exp"])
 def test_required_claims(issuer: OpenIdIssuer, name: str) -> None:
     assert refusal(issuer, good(without=frozenset({name}))) == (INVALID, f"Missing a required claim: {name}")
+
+
+@pytest.mark.parametrize("name", ["sub", "aud"])
+def test_claims_of_nothing(issuer: OpenIdIssuer, name: str) -> None:
     assert refusal(issuer, good(more=((name, None),))) == (INVALID, f"Missing a required claim: {name}")
+
+
+@pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
+def test_times_may_be_texts_of_digits(issuer: OpenIdIssuer, name: str) -> None:
+    moment = ISSUED + (60 if name == "exp" else 0)
+    assert read(issuer, good(more=((name, str(moment)),))).subject == "sts-conformance"
 
 
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        (good(audience="unknown"), "Incorrect token audience"),
-        (good(audience=("unknown", "STS-conformance")), "Incorrect token audience"),
-        (good(audience=()), "Incorrect token audience"),
-        (good(more=(("aud", {"sts-conformance": 1}),)), "Incorrect token audience"),
+        (good(audience="unknown"), NOT_VALIDATED),
+        (good(audience=("unknown", "STS-conformance")), NO_PARTY),
+        (good(audience=("unknown", "sts-conformance")), NO_PARTY),
+        (good(more=(("azp", "unknown"),)), NOT_VALIDATED),
+        (good(more=(("azp", ""),)), NOT_VALIDATED),
+        (good(audience=()), "Claim is not allowed to be empty: aud"),
+        (good(more=(("aud", {"sts-conformance": 1}),)), NOT_VALIDATED),
         (good(issuer="https://other.example.com"), "Issuer does not match the provider"),
         (good(without=frozenset({"iss"})), "Issuer does not match the provider"),
-        (good(subject=""), "Token subject is not a text of 1 to 255 characters"),
-        (good(subject="x" * 256), "Token subject is not a text of 1 to 255 characters"),
-        (good(more=(("sub", 7),)), "Token subject is not a text of 1 to 255 characters"),
+        (good(more=(("sub", [7]),)), "Token subject is not a text"),
         (good(source_identity="a"), "Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin"),
         (good(source_identity="aws:me"), "Source Identity must match [a-zA-Z_0-9+=,.@-]{2,64} and not begin"),
         (good(more=(("https://aws.amazon.com/source_identity", 7),)), "Source Identity must match"),
         (good(more=(("https://aws.amazon.com/tags", []),)), "Claim https://aws.amazon.com/tags cannot be read"),
         (
             good(more=(("https://aws.amazon.com/tags", {"principal_tags": {"a": ["1", "2"]}}),)),
-            "Claim https://aws.amazon.com/tags must give each tag exactly one value",
+            "principal_tags passed in claim is not in correct format.",
         ),
         (
             good(more=(("https://aws.amazon.com/tags", {"principal_tags": {"a": 1}}),)),
-            "Claim https://aws.amazon.com/tags must give each tag exactly one value",
+            "principal_tags passed in claim is not in correct format.",
         ),
         (
             good(more=(("https://aws.amazon.com/tags", {"transitive_tag_keys": [1]}),)),

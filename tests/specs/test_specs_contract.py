@@ -43,7 +43,9 @@ WAITING = {
 }
 
 # Answers marked as observed that their evidence does not show as such; its notes say why they are taken.
-UNLIKE_EVIDENCE = {("incomplete-signature", 403), ("unreadable-content-type", 302)}
+UNLIKE_EVIDENCE = {
+    ("incomplete-signature", 403), ("incomplete-query-signature", 403), ("unreadable-content-type", 302),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

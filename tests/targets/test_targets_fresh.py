@@ -87,8 +87,12 @@ def test_codes(estate: Estate) -> None:
     now = datetime.now(UTC)
     near = {totp.code(SEED, now, steps=steps) for steps in (-1, 0, 1)}
     values = fresh(estate)
-    assert values["user-1.code"] in near
+    shown = values["user-1.code"]
+    assert shown in near
     assert values["user-1.wrong-code"] not in near
+    assert values["user-1.used-code"] == shown
+    assert values["user-1.next-code"] in {totp.code(SEED, now, steps=steps) for steps in (1, 2)}
+    assert values["user-1.later-code"] in {totp.code(SEED, now, steps=steps) for steps in (10, 11)}
     assert values["user-1.old-code"] in {totp.code(SEED, now, steps=steps) for steps in (-20, -19)}
 
 

@@ -15,6 +15,7 @@ from targets.reference.defects import (
     errors,
     members,
     operations,
+    operations_added,
     operations_roles,
     properties,
     scenarios,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from targets.reference.defects.registry import Defect
 
 _SOURCES = (
-    members, answers, wire, authentication, errors, operations, operations_roles, scenarios,
+    members, answers, wire, authentication, errors, operations, operations_added, operations_roles, scenarios,
     scenarios_callers, scenarios_saml, scenarios_web_identity, scenarios_sessions, sdk, trust, properties,
     sessions,
 )  # fmt: skip

@@ -36,6 +36,7 @@ def defects() -> Iterator[Defect]:
     yield from _served()
     yield from _by_get()
     yield from _credentials()
+    yield from _spaces()
     yield from _lifetimes()
     yield from _tags()
     yield from _policies()
@@ -71,6 +72,13 @@ def _credential(operation: str, part: str, change: Callable[[Any], Any]) -> Call
 def _in_lines(text: str) -> str:
     """Break a text as the samples of the documents do."""
     return "\n".join((text[:20], text[20:]))
+
+
+def _spaces() -> Iterator[Defect]:
+    yield Defect(
+        "get-session-token.duration-seconds.spaces", "taken-away", "white space around a duration is taken away",
+        edits.parameters("GetSessionToken", lambda given: {name: text.strip() for name, text in given.items()}),
+    )  # fmt: skip
 
 
 def _credentials() -> Iterator[Defect]:
@@ -252,6 +260,9 @@ def _identity() -> Iterator[Defect]:
 def _access_keys() -> Iterator[Defect]:
     own = "get-access-key-info"
     yield Defect(
+        f"{own}.permission", "not-needed", "anybody may ask about keys", edits.without("operations", "check_may_ask")
+    )
+    yield Defect(
         f"{own}.returns-account", "always-one", f"every key belongs to {_NO_ACCOUNT}",
         edits.element("GetAccessKeyInfo", ("Account",), lambda _: _NO_ACCOUNT),
     )  # fmt: skip
@@ -319,8 +330,8 @@ def _federation_tokens() -> Iterator[Defect]:
         edits.element(operation, ("FederatedUser", "FederatedUserId"), lambda value: value.partition(":")[2]),
     )  # fmt: skip
     yield Defect(
-        f"{own}.response.packed-policy-size.present", "absent-if-zero", "PackedPolicySize is left out where it is 0",
-        edits.element(operation, ("PackedPolicySize",), lambda value: value or None),
+        f"{own}.response.packed-policy-size.present", "absent", "PackedPolicySize is left out",
+        edits.element(operation, ("PackedPolicySize",), lambda _: None),
     )  # fmt: skip
     yield Defect(
         f"{own}.policy.none-no-permissions", "policy-required", "a session policy must be passed",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ABSENT = "arn:aws:iam::111122223333:role/absent"
 _ARN = re.compile(r"arn:[a-z-]+:")
 _SHORTEST = 20  # characters of an ARN
+_SIZES = ("PackedPolicySize", "SessionTokenUtilization")
 
 
 def defects() -> Iterator[Defect]:
@@ -195,9 +196,16 @@ def _answers() -> Iterator[Defect]:
             acts.reordered("AssumeRole", part),
         )  # fmt: skip
     yield Defect(
-        "assume-role.response.packed-policy-size.absent", "always-there",
-        "PackedPolicySize is 6 where nothing was passed",
-        edits.element("AssumeRole", ("PackedPolicySize",), lambda value: 6 if value is None else value),
+        "assume-role.response.packed-policy-size.percentage", "of-something-else",
+        "PackedPolicySize is one more than SessionTokenUtilization",
+        edits.element("AssumeRole", ("PackedPolicySize",), lambda value: value + 1),
+    )  # fmt: skip
+    yield Defect(
+        "assume-role.response.packed-policy-size.percentage", "characters",
+        "PackedPolicySize and SessionTokenUtilization are told in characters",
+        edits.result(
+            "AssumeRole", lambda found: found | dict.fromkeys(_SIZES, found["SessionTokenSize"])
+        ),
     )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def _of_names(operation: str) -> Iterator[Defect]:
 
 
 def _of_tags(operation: str) -> Iterator[Defect]:
-    rule = _OPERATIONS[operation][0]
+    rule, method = _OPERATIONS[operation][:2]
     letter, name = ("\u2028", "line-separator") if operation == "AssumeRole" else ("\u3000", "wide-space")
     yield Defect(
         f"{rule}.valid", f"{name}-in-tag", f"500 for a tag value with U+{ord(letter):04X}",
@@ -146,7 +146,7 @@ def _of_tags(operation: str) -> Iterator[Defect]:
     )  # fmt: skip
     yield Defect(
         f"{rule}.longer-policy", "many-smaller", "a policy of more than three statements packs smaller",
-        _packed(lambda percent, inline: percent // 2 if _statements(inline) > 3 else percent),  # noqa: PLR2004
+        reworked(method, _smaller),
     )  # fmt: skip
 
 
@@ -320,21 +320,15 @@ def _tagged(request: HttpRequest, letter: str) -> bool:
     return any(letter in value for name, value in _read(request).items() if re.fullmatch(r"Tags\..*\.Value", name))
 
 
-def _packed(change: Callable[[int, list[str]], int]) -> Apply:
-    def apply(service: Service) -> None:
-        packed = service.operations.packed
-
-        def counted(inline: list[str], arns: list[str], tags: tuple[tuple[str, str], ...]) -> int:
-            return change(packed(inline, arns, tags), inline)
-
-        edits.substitute(service.operations, "packed", counted)
-
-    return apply
+def _smaller(_caller: Caller, values: Values, found: Result) -> Result:
+    size: Any = found["PackedPolicySize"]
+    many = 3
+    return {**found, "PackedPolicySize": size // 2} if _statements(values.get("Policy")) > many else found
 
 
-def _statements(inline: list[str]) -> int:
-    statements = [json.loads(text)["Statement"] for text in inline]
-    return sum(len(found) if isinstance(found, list) else 1 for found in statements)
+def _statements(policy: str | None) -> int:
+    found = json.loads(policy)["Statement"] if policy is not None else []
+    return len(found) if isinstance(found, list) else 1
 
 
 def _larger(_caller: Caller, values: Values, found: Result) -> Result:

@@ -45,7 +45,7 @@ def _chaining() -> Iterator[Defect]:
     )  # fmt: skip
     yield Defect(
         "assume-role.source-identity.persists", "forgotten", "the source identity of a session is forgotten",
-        _operations("source_identity", lambda _caller, _arn, values: values.get("SourceIdentity")),
+        _operations("source_identity", lambda _caller, values: values.get("SourceIdentity")),
     )  # fmt: skip
 
 

@@ -63,6 +63,9 @@ def _mfa_of_roles() -> Iterator[Defect]:
     rule = "assume-role.mfa.params"
     yield Defect(rule, "device-suffices", "a device without a code is taken", _proved_without("TokenCode"))
     yield Defect(rule, "code-suffices", "a code without a device is taken", _proved_without("SerialNumber"))
+    rule = "assume-role.mfa.incomplete"
+    yield Defect(rule, "device-suffices", "a device without a code is taken", _proved_without("TokenCode"))
+    yield Defect(rule, "code-suffices", "a code without a device is taken", _proved_without("SerialNumber"))
     for operation in ("assume-role", "get-session-token"):
         rule = f"{operation}.serial-number.virtual"
         yield Defect(rule, "anybodys", "the device of anybody proves MFA", _proved_by_anybody)
@@ -154,6 +157,16 @@ def _mfa_of_sessions() -> Iterator[Defect]:
     yield Defect(rule, "any-code", "any code of a device is taken", _proved(lambda v: "TokenCode" in v))
     yield Defect(rule, "old-code", "a code is good for an hour", _without_a_window)
     yield Defect(rule, "code-demanded", "no session is handed out without a code", _code_demanded)
+    yield Defect(
+        f"{rule}.message", "in-other-words", "a wrong code is refused in other words",
+        edits.wording("mfa-failed", lambda _: "The code is wrong."),
+    )  # fmt: skip
+    rule = "get-session-token.mfa.window"
+    yield Defect(rule, "none", "the code that is shown is the only one taken", _within(0))
+    yield Defect(rule, "ten-minutes", "codes of ten minutes before and after are taken", _within(20))
+    yield Defect(
+        "get-session-token.mfa.single-use", "forgotten", "which codes were taken is not remembered", _forgetful
+    )
     rule = "get-session-token.mfa.code-missing-later"
     yield Defect(rule, "always", "every session counts as one made with a code", _proved(lambda _values: True))
     yield Defect(rule, "lost", "a session forgets that it was made with a code", _sessions(_without_mfa))
@@ -164,6 +177,14 @@ def _mfa_of_sessions() -> Iterator[Defect]:
         _callers(lambda caller: _with_policies(caller, r',"Condition":\{[^{}]*\{[^{}]*\}\}', "")),
     )  # fmt: skip
     yield Defect(rule, "lost", "a session forgets that it was made with a code", _sessions(_without_mfa))
+
+
+def _within(steps: int) -> Callable[[Service], None]:
+    return lambda service: setattr(service.operations.mfa, "window", steps)
+
+
+def _forgetful(service: Service) -> None:
+    edits.substitute(service.operations.mfa, "remember", lambda _use: None)
 
 
 def _code_demanded(service: Service) -> None:

@@ -43,6 +43,7 @@ def defects() -> Iterator[Defect]:
     yield from _answers()
     yield from _signatures()
     yield from _documents()
+    yield from _parts()
     yield from _validity()
     yield from _session_policies()
     yield from _managed_policies()
@@ -235,6 +236,12 @@ def _signatures() -> Iterator[Defect]:
         rule, "not-verified", "a signature is looked for and not verified",
         _believing(lambda _data, root: next(root.iter(_SIGNATURE), None) is not None),
     )  # fmt: skip
+    rule = f"{_SAML}.assertion.signature.own"
+    yield Defect(rule, "response-suffices", "a signature of the response is enough", _response_suffices)
+    yield Defect(
+        rule, "response-unread", "where the assertion is signed, the signature of the response is not verified",
+        _believing(lambda _data, root: root.find(_SIGNATURE) is not None and len(list(root.iter(_SIGNATURE))) > 1),
+    )  # fmt: skip
     yield Defect(
         f"{_SAML}.assertion.wrapping", "first-assertion", "one signature is verified, the first assertion is read",
         _first_assertion,
@@ -315,11 +322,76 @@ def _documents() -> Iterator[Defect]:
         edits.refusal("invalid-identity-token", status=500),
     )  # fmt: skip
     rule = f"{_SAML}.assertion.addressee"
-    yield Defect(rule, "recipient", "the recipient may be any", _verifying("recipient", _any_recipient))
-    yield Defect(rule, "audience", "the audience may be any", _unchecked("check_conditions"))
+    yield Defect(rule, "recipient", "there need be no recipient", _verifying("recipient", _any_recipient))
     yield Defect(rule, "issuer", "the issuer may be any", _unchecked("check_issuer"))
     yield Defect(f"{_SAML}.assertion.role", "any", "an assertion opens every role", _unchecked("check_pair"))
     yield Defect(f"{_SAML}.assertion.role", "provider", "the provider beside the role is not looked at", _roles_alone)
+
+
+def _parts() -> Iterator[Defect]:
+    yield Defect(
+        f"{_SAML}.assertion.response-issuer", "compared", "the issuer of the response must be the provider, too",
+        _issuer_of_response,
+    )  # fmt: skip
+    rule = f"{_SAML}.assertion.parts"
+    yield Defect(rule, "conditions", "there need be no conditions", _unchecked("check_conditions"))
+    yield Defect(rule, "confirmations", "there may be two confirmations", _verifying("recipient", _any_recipient))
+    yield Defect(rule, "statement", "there need be no statement of authentication", _unchecked("check_statement"))
+    yield Defect(
+        f"{_SAML}.assertion.role.order", "role-first", "the role must be named before the provider", _role_first
+    )
+    yield Defect(
+        f"{_SAML}.trust.principal-keys", "with-arn", "the provider is told as aws:PrincipalArn",
+        _identified(_with_condition("aws:principalarn", lambda found: found.provider)),
+    )  # fmt: skip
+    yield Defect(
+        f"{_SAML}.error.wording", "in-other-words", "what is wrong with an assertion is told in other words",
+        edits.wording("invalid-identity-token", lambda _: "The assertion is not good."),
+    )  # fmt: skip
+
+
+def _with_condition(
+    key: str, value: Callable[[FederatedIdentity], str]
+) -> Callable[[FederatedIdentity], FederatedIdentity]:
+    return lambda found: replace(found, conditions=(*found.conditions, (key, value(found))))
+
+
+def _response_suffices(service: Service) -> None:
+    verifier = service.operations.saml
+    signed = verifier.signed_assertion
+
+    def believed(data: bytes, root: Element, certificates: tuple[Certificate, ...]) -> Element:
+        assertion = root.find(f"{_A}Assertion")
+        if assertion is None or not any(verifier.covered(data, "./", key) is not None for key in certificates):
+            return signed(data, root, certificates)
+        return assertion
+
+    edits.substitute(verifier, "signed_assertion", believed)
+
+
+def _issuer_of_response(service: Service) -> None:
+    verifier = service.operations.saml
+    signed, check = verifier.signed_assertion, verifier.check_issuer
+
+    def believed(data: bytes, root: Element, certificates: tuple[Certificate, ...]) -> Element:
+        assertion, issuer = signed(data, root, certificates), root.find(f"{_A}Issuer")
+        if issuer is not None:
+            check(root, (assertion.findtext(f"{_A}Issuer") or "").strip())
+        return assertion
+
+    edits.substitute(verifier, "signed_assertion", believed)
+
+
+def _role_first(service: Service) -> None:
+    verifier = service.operations.saml
+    attributes = verifier.attributes
+
+    def ordered(assertion: Element) -> dict[str, tuple[str, ...]]:
+        found = attributes(assertion)
+        name = "https://aws.amazon.com/SAML/Attributes/Role"
+        return {**found, name: tuple(pair for pair in found.get(name, ()) if ":role/" in pair.partition(",")[0])}
+
+    edits.substitute(verifier, "attributes", ordered)
 
 
 def _any_recipient(assertion: Element, _now: datetime) -> str:
@@ -345,7 +417,6 @@ def _validity() -> Iterator[Defect]:
     yield Defect(
         rule, "confirmation", "the end of the confirmation is not read", _verifying("recipient", _any_recipient)
     )
-    yield Defect(rule, "beginning", "an assertion is good an hour before it begins", _an_hour_early)
     rule = f"{_SAML}.error.expired-token"
     yield Defect(rule, "age", "an assertion may be redeemed until it ends", _unchecked("check_age"))
     yield Defect(rule, "status", "ExpiredToken travels with 403", edits.refusal("saml-redeemed-late", status=403))
@@ -354,18 +425,6 @@ def _validity() -> Iterator[Defect]:
     yield Defect(
         rule, "http-status", "IDPRejectedClaim travels with 400", edits.refusal("saml-status-not-success", status=400)
     )
-
-
-def _an_hour_early(service: Service) -> None:
-    verify = service.operations.saml.verify
-
-    def patient(*args: Any, now: datetime, **named: Any) -> FederatedIdentity:
-        try:
-            return verify(*args, now=now, **named)
-        except Refused:
-            return verify(*args, now=now + _HOUR, **named)
-
-    edits.substitute(service.operations.saml, "verify", patient)
 
 
 # Policies
@@ -518,9 +577,31 @@ def _durations() -> Iterator[Defect]:
     yield Defect(
         f"{_SAML}.duration-seconds.role-chaining", "not-limited", "a federated session is not chained", _unchained
     )
+    yield Defect(
+        f"{_SAML}.duration.session-end-below-minimum", "900-at-least", "no session is cut below 900 seconds",
+        _ending_late,
+    )  # fmt: skip
+    rule = f"{_SAML}.duration.session-duration-attribute"
+    yield Defect(rule, "not-read", "the attribute is not read", _replaced(session_seconds=None))
+    yield Defect(rule, "lengthening", "the attribute takes the place of the default", _session_seconds)
     rule = f"{_SAML}.duration.session-not-on-or-after"
     yield Defect(rule, "not-read", "SessionNotOnOrAfter is not read", _replaced(not_on_or_after=None))
     yield Defect(rule, "wins", "SessionNotOnOrAfter wins over DurationSeconds", _the_assertions_end)
+
+
+def _ending_late(service: Service) -> None:
+    def late(identity: FederatedIdentity) -> FederatedIdentity:
+        least = service.clock.now() + timedelta(seconds=900)
+        end = identity.not_on_or_after
+        return replace(identity, not_on_or_after=None if end is None else max(end, least))
+
+    _identified(late)(service)
+
+
+def _session_seconds(service: Service) -> None:
+    edits.substitute(
+        service.operations, "saml_seconds", lambda seconds, identity: identity.session_seconds or seconds
+    )
 
 
 def _an_hour_at_most(service: Service) -> None:
@@ -626,16 +707,16 @@ def _source_identity() -> Iterator[Defect]:
 def _asked_first(service: Service) -> None:
     held = service.operations.source_identity
 
-    def asked(caller: Caller, arn: Any, values: Values) -> str | None:
+    def asked(caller: Caller, values: Values) -> str | None:
         wanted: str | None = values.get("SourceIdentity")
-        return wanted or held(caller, arn, values)
+        return wanted or held(caller, values)
 
     edits.substitute(service.operations, "source_identity", asked)
 
 
 def _forgotten(service: Service) -> None:
     edits.substitute(
-        service.operations, "source_identity", lambda _caller, _arn, values: values.get("SourceIdentity")
+        service.operations, "source_identity", lambda _caller, values: values.get("SourceIdentity")
     )
 
 

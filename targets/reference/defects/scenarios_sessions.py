@@ -276,6 +276,24 @@ def _source_identity() -> Iterator[Defect]:
     )  # fmt: skip
 
 
+    rule = "assume-role.source-identity.immutable"
+    yield Defect(rule, "changed", "a session may change its source identity", _changeable)
+    yield Defect(
+        rule, "for-lack-of-a-right", "to change a source identity is refused as if a right were missing",
+        edits.refusal("source-identity-set-already", status=403, code="AccessDenied"),
+    )  # fmt: skip
+
+
+def _changeable(service: Service) -> None:
+    held = service.operations.source_identity
+
+    def asked(caller: Caller, values: Values) -> str | None:
+        wanted: str | None = values.get("SourceIdentity")
+        return wanted or held(caller, values)
+
+    edits.substitute(service.operations, "source_identity", asked)
+
+
 def _source_identity_unread(service: Service) -> None:
     """Ask for the right to set it, but let no condition see it."""
     check = service.operations.check_may_assume

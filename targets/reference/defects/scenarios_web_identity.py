@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ def defects() -> Iterator[Defect]:
     yield from _algorithms()
     yield from _forms()
     yield from _times()
+    yield from _forms_of_claims()
     yield from _issuers()
     yield from _audiences()
     yield from _providers()
@@ -132,6 +134,63 @@ def _times() -> Iterator[Defect]:
     )  # fmt: skip
 
 
+def _forms_of_claims() -> Iterator[Defect]:
+    rule = f"{_OWN}.web-identity-token.leeway"
+    for name, says, claim, is_past in (
+        ("exp", "a token is good to the second at which it ends", "exp", True),
+        ("nbf", "a token is good from the second at which it begins", "nbf", False),
+        ("iat", "a token is good from the second at which it was issued", "iat", False),
+    ):
+        yield Defect(rule, f"none-for-{name}", says, _refused(_beyond(claim, is_past=is_past)))
+    rule = f"{_OWN}.web-identity-token.timestamp-forms"
+    yield Defect(
+        rule, "texts-refused", "a text of digits is no time", _refused(lambda _, c: isinstance(c.get("nbf"), str))
+    )
+    yield Defect(
+        rule, "fractions-taken", "a time may have a fraction",
+        _taken(_INVALID, lambda _h, claims, _t: isinstance(claims.get("exp"), float)),
+    )  # fmt: skip
+    rule = f"{_OWN}.web-identity-token.subject"
+    yield Defect(rule, "short-refused", "a subject has six characters", _refused(lambda _, c: len(c["sub"]) < 6))  # noqa: PLR2004
+    yield Defect(rule, "cut", "a subject is cut to 255 characters", _identity(_cut_subject))
+    rule = f"{_OWN}.web-identity-token.key-id"
+    yield Defect(
+        rule, "any-key", "a token that names no key is taken of any",
+        _taken("verification-key-missing", lambda header, _c, _t: "kid" not in header),
+    )  # fmt: skip
+    yield Defect(
+        f"{_OWN}.tags.form", "texts-taken", "a tag's value may stand without a list",
+        _taken(_INVALID, lambda _h, claims, _t: "https://aws.amazon.com/tags" in claims),
+    )  # fmt: skip
+    yield Defect(
+        f"{_OWN}.duration-seconds.token-end", "cut", "a session lasts an hour at most, as tokens do",
+        acts.given(_METHOD, lambda values: values | {"DurationSeconds": min(3600, values["DurationSeconds"])}),
+    )  # fmt: skip
+    yield Defect(
+        f"{_OWN}.response.packed-policy-size.percentage", "of-something-else",
+        "PackedPolicySize is one more than SessionTokenUtilization",
+        edits.element(_OPERATION, ("PackedPolicySize",), lambda value: value + 1),
+    )  # fmt: skip
+    yield Defect(
+        f"{_OWN}.error.wording", "in-other-words", "what is wrong with a token is told in other words",
+        edits.wording(_INVALID, lambda _: "The token is not good."),
+    )  # fmt: skip
+
+
+def _beyond(claim: str, *, is_past: bool) -> Callable[[Json, Json], bool]:
+    def found(_header: Json, claims: Json) -> bool:
+        moment = claims.get(claim)
+        if not isinstance(moment, int):
+            return False
+        return moment < time.time() if is_past else moment > time.time() + 1
+
+    return found
+
+
+def _cut_subject(found: FederatedIdentity) -> FederatedIdentity:
+    return replace(found, subject=found.subject[:255])
+
+
 def _issuers() -> Iterator[Defect]:
     yield Defect(
         f"{_OWN}.web-identity-token.issuer", "any-taken", "it does not matter who the issuer is",
@@ -154,6 +213,10 @@ def _audiences() -> Iterator[Defect]:
     yield Defect(
         rule, "party-taken", "whoever names an authorized party is let in",
         _taken(unknown, lambda _h, claims, _t: "azp" in claims),
+    )  # fmt: skip
+    yield Defect(
+        rule, "none-taken", "a token need not be for anybody",
+        _taken(_INVALID, lambda _h, claims, _t: claims.get("aud") == []),
     )  # fmt: skip
     yield Defect(
         rule, "one-alone", "a token may be for one audience only",
@@ -558,7 +621,7 @@ def _taken(refusal: str, when: When = lambda _header, _claims, _token: True) -> 
 def _claimed(claims: Json, provider: OpenIdProvider) -> FederatedIdentity:
     subject = claims.get("sub", "nobody")
     given = claims.get("aud", provider.client_ids[0])
-    audience = given[0] if isinstance(given, list) else given
+    audience = (given or provider.client_ids)[0] if isinstance(given, list) else given
     base = provider.url.removeprefix("https://")
     conditions = ((f"{base}:aud", audience), (f"{base}:sub", subject))
     return FederatedIdentity(subject, provider.url, audience, provider.url, conditions)

@@ -592,6 +592,8 @@ def _headers() -> Iterator[Defect]:
          granted, extended, uuid),
         (f"{own}.date", "left-out", "answers are not dated",
          either, "Date", None),
+        (f"{own}.headers", "no-date", "answers are not dated",
+         either, "Date", None),
         (f"{own}.content-length", "left-out", "answers do not tell their length and end with the connection",
          either, "Content-Length", None),
     )  # fmt: skip
