@@ -112,7 +112,7 @@ class Runner:
             target.endpoint, in_flight=limits.in_flight, max_rate=limits.max_rate, timeout=limits.timeout,
             redactor=redactor,
         )  # fmt: skip
-        self._sdk = SdkClients(target, estate, self.client)
+        self._sdk = SdkClients(target, estate, self.client, loop)
         self._signer = Signer(target.endpoint, target.region)
         self._trials = Trials(
             self._alone, self._values, Budget(limits.examples, limits.seed), target.endpoint.is_aws, loop

@@ -192,6 +192,7 @@ class _Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             self.reusable = False
         answer = Answer(self._parser.get_status_code(), tuple(self._headers), b"".join(self._body))
+        self._body.clear()  # a kept connection may stay idle for long
         self._waiter.set_result(answer)
 
     def _fail(self, why: str, *, nothing_came: bool = False) -> None:

@@ -35,7 +35,7 @@ _TAUGHT = re.compile(r"[A-Za-z0-9+/=_.~|%-]{20,16384}", re.ASCII)
 _OF_ONE_ANSWER = 16  # secrets; an answer of STS carries two
 _MOST_TAUGHT = 20_000  # secrets, and
 _MOST_CHARACTERS = 8_000_000  # of them; what was taught first is forgotten first
-_MOST_PARSED = 64 * 1024  # bytes of an answer whose elements are looked at one by one
+_MOST_PARSED = 64 * 1024  # bytes of an answer that are looked at
 _MOST_COMPARED = 2_000  # comparisons with one text, beside one for every eight characters of it
 
 _SECRET_NAMES = frozenset({"SecretAccessKey", "SessionToken", "WebIdentityToken", "Base32StringSeed"})
@@ -110,8 +110,11 @@ class Redactor:
 
     def learn_from(self, answer: Answer, sent: Prepared | None = None) -> None:
         """Remember the secrets of an answer: of its text, and of its elements however they are written (CDATA)."""
+        if len(answer.body) > _MOST_PARSED:  # more than any honest answer has: its text is not kept for this
+            self.learn(answer.body[:_MOST_PARSED].decode("utf-8", errors="replace"), sent)
+            return
         self.learn(answer.text, sent)
-        if len(answer.body) > _MOST_PARSED or answer.root is None:
+        if answer.root is None:
             return
         fields = (element for element in answer.root.iter() if local_name(element) in _SECRET_NAMES)
         for element in islice(fields, _OF_ONE_ANSWER):

@@ -46,11 +46,11 @@ _DOCTYPE = b"<!DOCTYPE"
 class SdkClients:
     """One boto3 client a caller, made when first needed."""
 
-    def __init__(self, target: Target, estate: Estate, wire: Client) -> None:
+    def __init__(self, target: Target, estate: Estate, wire: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._target = target
         self._estate = estate
         self._wire = wire
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop  # in which `wire` sends
         self._clients: dict[str, Any] = {}
         self._session: Any = None
         self._one_at_a_time = asyncio.Lock()  # making clients; using them is free for all
