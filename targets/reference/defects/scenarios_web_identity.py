@@ -586,7 +586,7 @@ def _source_identities() -> Iterator[Defect]:
 
 def _next_identity(chosen: Callable[[str | None, str | None], str | None]) -> Apply:
     def apply(service: Service) -> None:
-        def source_identity(caller: Caller, _arn: object, values: Values) -> str | None:
+        def source_identity(caller: Caller, values: Values) -> str | None:
             held = caller.session.source_identity if caller.session is not None else None
             return chosen(held, values.get("SourceIdentity"))
 
