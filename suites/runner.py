@@ -454,10 +454,18 @@ class Runner:
         if exchange.answer is None:
             return _Outcome(exchange, Judgement(conforms=False, received=exchange.failure), accepted=False)
         if case.client == "boto3" and exchange.problem:
-            return _Outcome(exchange.cut(), Judgement(conforms=False, received=exchange.problem), accepted=False)
+            return _Outcome(self._cut(exchange), Judgement(conforms=False, received=exchange.problem), accepted=False)
         values, sent_at = self._values(case), exchange.sent.made_at
         judgement = case.expectation.judge(exchange.answer, values=values, sent_at=sent_at)
-        return _Outcome(exchange.cut(), judgement, is_granted(exchange.answer))
+        return _Outcome(self._cut(exchange), judgement, is_granted(exchange.answer))
+
+    def _cut(self, exchange: Exchange) -> Exchange:
+        """Return an exchange without the body of a large answer, of which the record has what is shown."""
+        if not exchange.is_large:
+            return exchange
+        cut = exchange.cut(0)
+        self._records[id(cut)] = self._make_record(exchange)
+        return cut
 
     async def _exchange(self, order: int, case: Case, *, attempt: int, keep: str = "") -> Exchange:
         """Return the exchange of a request; equal requests share one, but for those whose answers are kept."""

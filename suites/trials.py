@@ -113,7 +113,15 @@ class Trials:
             except _Stopped:
                 return "the run was ended"
 
-        return await asyncio.to_thread(work)
+        explored = await asyncio.to_thread(work)
+        self._forget(case, explored.findings if isinstance(explored, Explored) else [])
+        return explored
+
+    def _forget(self, case: Case, findings: list[Finding]) -> None:
+        """Drop the exchanges of examples that nothing is told of: shrinking leaves hundreds."""
+        told = {example for finding in findings for example in (finding.example, finding.first)}
+        for key in [key for key in self._exchanges if key[0] == case.id and key[1] not in told]:
+            del self._exchanges[key]
 
     def exchange(self, case: Case, finding: Finding) -> Exchange:
         """Return the exchange that shows a finding."""

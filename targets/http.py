@@ -62,11 +62,11 @@ class Exchange:
         """Whether the body is longer than any honest one: such an answer is not kept whole."""
         return self.answer is not None and len(self.answer.body) > _MAX_KEPT
 
-    def cut(self) -> Exchange:
-        """Return this with no more of a large body than what is shown needs; whoever judges it has done so."""
+    def cut(self, kept: int = _MAX_KEPT) -> Exchange:
+        """Return this with no more than `kept` bytes of a large body: whoever judges it has done so."""
         if self.answer is None or not self.is_large:
             return self
-        return replace(self, answer=replace(self.answer, body=self.answer.body[:_MAX_KEPT]))
+        return replace(self, answer=replace(self.answer, body=self.answer.body[:kept]))
 
 
 class _Broken(Exception):  # noqa: N818 - a turn of events, not an error of the program

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
@@ -36,6 +37,7 @@ _OF_ONE_ANSWER = 16  # secrets; an answer of STS carries two
 _MOST_TAUGHT = 20_000  # secrets, and
 _MOST_CHARACTERS = 8_000_000  # of them; what was taught first is forgotten first
 _MOST_PARSED = 64 * 1024  # bytes of an answer that are looked at
+_MOST_OF_PIECE = 4_096  # lengths and offsets of secrets with the same piece; no honest ones have it in common
 _MOST_COMPARED = 2_000  # comparisons with one text, beside one for every eight characters of it
 
 _SECRET_NAMES = frozenset({"SecretAccessKey", "SessionToken", "WebIdentityToken", "Base32StringSeed"})
@@ -59,14 +61,14 @@ class Redactor:
     """Replaces every secret value that is known, whatever the text is and wherever it stands."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        # Pieces of secrets; at each, by its offset within them and their length, the spellings that have it there.
-        # The cost of a text does not grow with the number of secrets.
-        self._pieces: dict[str, dict[tuple[int, int], set[str]]] = {}
-        self._places: dict[str, int] = {}  # of a spelling: where its pieces begin
-        self._short: list[str] = []  # too short to have eight pieces; longest first
         self._given: set[str] = set()
         self._taught: dict[str, None] = {}  # in the order in which they came
         self._characters = 0  # of those taught
+        # Pieces of spellings: at which offsets they stand in them, and how long these are. The cost of a text does
+        # not grow with the number of secrets.
+        self._pieces: dict[str, tuple[tuple[int, int], ...]] = {}
+        self._spellings: set[str] = set()  # those that have pieces
+        self._short: list[str] = []  # too short to have eight pieces; longest first
         self._longest = 0  # characters of a spelling
         for secret in secrets:
             self.add(secret)
@@ -134,12 +136,8 @@ class Redactor:
         self._taught[value] = None
         self._characters += len(value)
         self._index(value)
-        while len(self._taught) > _MOST_TAUGHT or self._characters > _MOST_CHARACTERS:
-            oldest = next(iter(self._taught))
-            del self._taught[oldest]
-            self._characters -= len(oldest)
-            if oldest not in self._given:
-                self._forget(oldest)
+        if len(self._taught) > _MOST_TAUGHT or self._characters > _MOST_CHARACTERS:
+            self._forget_the_older_half()
 
     # The index
 
@@ -149,27 +147,27 @@ class Redactor:
             room = len(spelling) - _PIECE - _STRIDE + 1
             if room < 0:
                 self._short = sorted({*self._short, spelling}, key=len, reverse=True)
-            elif spelling not in self._places:
+            elif spelling not in self._spellings:
                 # Tokens begin alike, or end alike: pieces from where no other secret has the same.
                 candidates = (room, room // 2, room // 4, 0)
                 place = next((n for n in candidates if spelling[n : n + _PIECE] not in self._pieces), room)
-                self._places[spelling] = place
+                self._spellings.add(spelling)
                 for offset in range(place, place + _STRIDE):
-                    bucket = self._pieces.setdefault(spelling[offset : offset + _PIECE], {})
-                    bucket.setdefault((offset, len(spelling)), set()).add(spelling)
+                    piece, standing = spelling[offset : offset + _PIECE], _standing(offset, len(spelling))
+                    known = self._pieces.get(piece, ())
+                    if standing not in known and len(known) < _MOST_OF_PIECE:
+                        self._pieces[piece] = (*known, standing)
 
-    def _forget(self, secret: str) -> None:
-        for spelling in _spellings(secret):
-            place = self._places.pop(spelling, None)
-            if place is None:
-                continue
-            for offset in range(place, place + _STRIDE):
-                piece, key = spelling[offset : offset + _PIECE], (offset, len(spelling))
-                self._pieces[piece][key].discard(spelling)
-                if not self._pieces[piece][key]:
-                    del self._pieces[piece][key]
-                if not self._pieces[piece]:
-                    del self._pieces[piece]
+    def _forget_the_older_half(self) -> None:
+        """Make the index anew, of what is given and the newer half of what was taught."""
+        newer = list(self._taught)[len(self._taught) // 2 :]
+        self._taught = dict.fromkeys(newer)
+        self._characters = sum(map(len, newer))
+        self._pieces.clear()
+        self._spellings.clear()
+        self._short.clear()
+        for secret in self.known:
+            self._index(secret)
 
     # Cleaning
 
@@ -216,12 +214,12 @@ class Redactor:
         """Yield where secrets begin and end in `text`, in any order; they may overlap."""
         left = _MOST_COMPARED + len(text) // _STRIDE
         for position in range(0, len(text) - _PIECE + 1, _STRIDE):
-            for (offset, length), spellings in self._pieces.get(text[position : position + _PIECE], _NONE).items():
+            for offset, length in self._pieces.get(text[position : position + _PIECE], ()):
                 start = position - offset
                 left -= 1
                 if left < 0:
                     raise _TooMany
-                if start >= 0 and text[start : start + length] in spellings:
+                if start >= 0 and text[start : start + length] in self._spellings:
                     yield start, start + length
 
 
@@ -229,7 +227,10 @@ class _TooMany(Exception):  # noqa: N818 - a turn of events
     """A text takes more comparisons than any honest one."""
 
 
-_NONE: dict[tuple[int, int], set[str]] = {}
+@lru_cache(maxsize=65536)
+def _standing(offset: int, length: int) -> tuple[int, int]:
+    """Return one pair for all pieces that stand alike: there are very many of them."""
+    return offset, length
 
 
 def _spellings(secret: str) -> set[str]:

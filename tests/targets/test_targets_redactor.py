@@ -235,7 +235,7 @@ def test_what_was_learnt_first_is_forgotten_first() -> None:
     redactor = Redactor([f"{1:020d}"])
     for number in range(20_010):
         redactor.learn(TOKEN_OF.format(f"{number:020d}"))
-    assert len(redactor.known) == 20_001
+    assert 10_000 < len(redactor.known) <= 20_001
     text = f"{1:020d} {5:020d} {20_005:020d}"
     assert redactor.clean(text) == f"{REDACTED} {5:020d} {REDACTED}"
 
