@@ -34,12 +34,17 @@ _STAND_INS = {
     "Audience": "https://example.com",
     "TaskPolicyArn": "arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials",
 }
+
+
+def _any_arn(service: Service) -> None:
+    edits.substitute(service.operations, "arn", lambda text: Arn(text, "iam", ACCOUNT, text))
+
+
 # What else must be lax for a value beyond a bound to be taken: AWS refuses it on a second ground.
 _GROUNDS: dict[str, Callable[[Service], None]] = {
-    **dict.fromkeys(
-        ("RoleArn", "PrincipalArn", "TargetPrincipal"),
-        lambda service: edits.substitute(service.operations, "arn", lambda text: Arn(text, "iam", ACCOUNT, text)),
-    ),
+    **dict.fromkeys(("RoleArn", "PrincipalArn"), _any_arn),
+    "TargetPrincipal": edits.several(_any_arn, edits.without("operations", "check_root_target")),
+    "PolicyDescriptorType.arn": edits.without("operations", "check_root_task"),
     **dict.fromkeys(
         ("TransitiveTagKeys", "an entry of TransitiveTagKeys"), edits.without("operations", "check_transitive")
     ),
