@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, CONSTANTS_CACHE, HypothesisProvider
 from hypothesis.internal.constants_ast import Constants
 
 from suites.trials import Budget, Explored, Finding
@@ -36,6 +36,11 @@ class Steady(HypothesisProvider):
     """
 
     _local_constants = Constants()
+
+
+# Once an example has failed, Hypothesis goes on with its own source, which shares what it finds with all others.
+HypothesisProvider._local_constants = Steady._local_constants  # type: ignore[method-assign, assignment]
+CONSTANTS_CACHE.cache.clear()
 
 
 AVAILABLE_PROVIDERS["steady"] = f"{__name__}.{Steady.__name__}"

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from generators import properties
+from specs.contract import load
 from suites import explore, kill, trials
 from suites.baseline import Baseline
 from suites.runner import Hands, Limits, Runner
@@ -398,3 +400,17 @@ def test_answers_are_held_against_what_cases_do_not_tell(bench: Bench) -> None:
     rule = "assume-role.property.valid"
     assert bench.tried(rule, lost).verdict == "conforms"
     assert bench.tried(rule, lost, registry()[f"{rule}/equals-after-at"]).verdict == "deviates"
+
+
+def test_examples_are_the_same_after_a_failing_exploration() -> None:
+    """Hypothesis goes on with a source of its own when an example has failed; what that finds must not stay."""
+    strategy = properties.PROPERTIES["robust"](properties.Making(load(), "GetCallerIdentity", frozenset(), False, 0))
+    assert strategy is not None
+    budget = trials.Budget(30, 2011)
+    before = explore._made(strategy, budget)
+
+    def failing(examples: list[properties.Example]) -> list[properties.Trouble | None]:
+        return [one.unanswered(0, "failure", "kind") if "%" in repr(one.requests) else None for one in examples]
+
+    assert explore.explore(strategy, budget, failing).findings
+    assert explore._made(strategy, budget) == before
