@@ -91,6 +91,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._head = head
         self._headers: list[tuple[str, str]] = []
+        self._header_bytes = 0  # trailers behind a chunked body among them
         self._body: list[bytes] = []
         self._size = 0
         self._received = 0
@@ -157,7 +158,11 @@ class _Connection(asyncio.Protocol):
     # httptools callbacks
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Take a header, up to the limit."""
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEAD:
+            self._fail(f"the answer's head is over {MAX_HEAD} bytes")
+            return
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:

@@ -127,6 +127,10 @@ GOOD: dict[str, tuple[Callable[[socket.socket], None], int, bytes]] = {
 BAD: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "endless headers": (endless(HEADERS, b"X-Padding: " + b"x" * 1000 + b"\r\n"), "head is over"),
     "one endless header": (endless(HEADERS + b"X: ", b"x" * 1000), "head is over"),
+    "endless trailers": (
+        endless(HEADERS + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: " + b"x" * 1000 + b"\r\n"),
+        "head is over",
+    ),
     "endless 1xx": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "over"),
     "an endless body": (endless(HEADERS + b"\r\n", b"x" * 10_000), "body is over"),
     "an endless chunked body": (
