@@ -92,7 +92,7 @@ class _Connection(asyncio.Protocol):
         self._head = head
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0  # trailers behind a chunked body among them
-        self._body: list[bytes] = []
+        self._body = bytearray()  # not a list: chunks may be of one byte each
         self._size = 0
         self._received = 0
         self._in_body = False
@@ -179,7 +179,7 @@ class _Connection(asyncio.Protocol):
         if self._size > MAX_BODY:
             self._fail(f"the answer's body is over {MAX_BODY} bytes")
             return
-        self._body.append(data)
+        self._body += data
 
     def on_message_complete(self) -> None:
         """Hand the answer over; drop 1xx ones and go on."""
@@ -196,7 +196,7 @@ class _Connection(asyncio.Protocol):
             return
         if not self._parser.should_keep_alive():
             self.reusable = False
-        answer = Answer(self._parser.get_status_code(), tuple(self._headers), b"".join(self._body))
+        answer = Answer(self._parser.get_status_code(), tuple(self._headers), bytes(self._body))
         self._body.clear()  # a kept connection may stay idle for long
         self._waiter.set_result(answer)
 
