@@ -310,3 +310,10 @@ def test_own_words_are_not_kept_of_credentials_that_we_use() -> None:
     redactor = Redactor()
     redactor.add_handed_out("AccessDenied", "wJalrXUtnFEMI/K7")
     assert redactor.known == {"wJalrXUtnFEMI/K7"}
+
+
+def test_halves_are_looked_for_in_large_texts_soon() -> None:
+    """A library's log may quote a whole answer: no search of it may take longer the longer its words are."""
+    redactor = Redactor([TOKEN])
+    assert redactor.clean_cut(f"{'a' * 900_000} ...") == f"{'a' * 900_000} ..."
+    assert redactor.clean_cut("aaaaaaaaaaaa..." * 60_000) == f"{REDACTED} (900000 characters)"
